@@ -1,0 +1,300 @@
+package hub
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"runtime/debug"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
+)
+
+const (
+	maxTextCharacters = 4096
+	maxQueue          = 256              // frames that may wait for a slow reader
+	maxBadFrames      = 10               // in a row
+	writeWait         = 10 * time.Second // for what is queued to leave
+	pingEvery         = 30 * time.Second // two in a row without an answer end a connection
+	closeWait         = 5 * time.Second  // for the close frame to leave, and be answered
+)
+
+// client is one connection. It has one goroutine of its own, read. Whoever has
+// something to tell it calls send, which never waits: a writer is started when
+// the queue was empty, writes all that is queued in one system call, and ends
+// when nothing is left. Control frames go through the same queue, so there is
+// never a second writer.
+type client struct {
+	id     string
+	hub    *Hub
+	room   string
+	member Member
+	ws     *websocket.Conn // for reading
+	conn   net.Conn        // for writing
+	rate   *rate.Limiter
+	bad    int // bad frames in a row
+
+	mu         sync.Mutex
+	queue      net.Buffers // frames, complete with their headers
+	writing    bool        // a writer runs
+	ending     bool        // nothing more is queued: the close frame is the last
+	readDone   bool        // the reader has ended
+	pingAt     time.Time
+	unanswered int // pings
+}
+
+func newClient(h *Hub, ws *websocket.Conn, room string, member Member) *client {
+	c := &client{
+		id: rand.Text(), hub: h, room: room, member: member,
+		ws: ws, conn: ws.NetConn(),
+		rate:   rate.NewLimiter(rate.Inf, 0),
+		pingAt: h.options.Now().Add(pingEvery),
+	}
+	if n := h.options.MessagesPerSecond; n > 0 {
+		c.rate = rate.NewLimiter(rate.Limit(n), 2*n)
+	}
+	ws.SetPingHandler(c.onPing)
+	ws.SetPongHandler(c.onPong)
+	ws.SetCloseHandler(c.onClose)
+	return c
+}
+
+// send queues a frame. It never waits; a client whose queue is full is ended.
+func (c *client) send(frame []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.ending:
+	case len(c.queue) >= maxQueue:
+		c.queue = nil // what it could not take is lost to it
+		c.endLocked(TooSlow)
+	default:
+		c.queueLocked(frame)
+	}
+}
+
+// end closes the connection: a close frame goes out after what is queued.
+func (c *client) end(why Closing) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ending {
+		c.endLocked(why)
+	}
+}
+
+func (c *client) endLocked(why Closing) {
+	c.ending = true
+	c.queueLocked(why.frame())
+	// The reader goes on until the other side has answered, or this has passed.
+	_ = c.conn.SetDeadline(time.Now().Add(closeWait))
+}
+
+func (c *client) queueLocked(frame []byte) {
+	c.queue = append(c.queue, frame)
+	if !c.writing {
+		c.writing = true
+		go c.write()
+	}
+}
+
+// write is the writer. The one of writer and reader that ends last closes the connection.
+func (c *client) write() {
+	for {
+		c.mu.Lock()
+		frames := c.queue
+		c.queue = nil
+		if len(frames) == 0 {
+			c.writing = false
+			over := c.readDone
+			c.mu.Unlock()
+			if over {
+				c.over()
+			}
+			return
+		}
+		if !c.ending {
+			_ = c.conn.SetWriteDeadline(time.Now().Add(writeWait))
+		}
+		c.mu.Unlock()
+
+		if _, err := frames.WriteTo(c.conn); err != nil {
+			c.drop()
+		}
+	}
+}
+
+// drop cuts the connection short: its reader ends, and nothing more is queued.
+func (c *client) drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dropLocked()
+}
+
+func (c *client) dropLocked() {
+	c.ending = true
+	c.queue = nil
+	_ = c.conn.Close()
+}
+
+// over closes the connection and takes it out of the hub.
+func (c *client) over() {
+	_ = c.conn.Close()
+	c.hub.leave(c)
+}
+
+// read is the reader: it hears the connection to its end.
+func (c *client) read() {
+	defer c.readEnds()
+	for {
+		kind, message, err := c.ws.NextReader()
+		if err != nil {
+			return
+		}
+		if c.isEnding() {
+			continue // until the close frame is answered
+		}
+		if !c.rate.AllowN(time.Now(), 1) {
+			c.end(TooManyMessages)
+			continue
+		}
+		if err := c.hear(kind, message); err != nil {
+			return
+		}
+	}
+}
+
+// readEnds keeps a fault in one connection from ending the others, and lets a
+// writer that still runs, on the close frame perhaps, finish.
+func (c *client) readEnds() {
+	if cause := recover(); cause != nil {
+		c.hub.options.Log.Error("panic in a connection", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+		c.end(InternalError)
+	}
+	c.mu.Lock()
+	c.readDone = true
+	c.ending = true
+	over := !c.writing
+	c.mu.Unlock()
+	if over {
+		c.over()
+	}
+}
+
+func (c *client) isEnding() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending
+}
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// hear reads one message and does what it says. The error is the connection's.
+func (c *client) hear(kind int, message io.Reader) error {
+	text := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(text)
+	text.Reset()
+	if _, err := text.ReadFrom(io.LimitReader(message, c.hub.options.MessageBytes+1)); err != nil {
+		return err
+	}
+	switch {
+	case int64(text.Len()) > c.hub.options.MessageBytes:
+		c.end(MessageTooBig)
+	case kind != websocket.TextMessage:
+		c.end(UnreadableFrame)
+	case !utf8.Valid(text.Bytes()):
+		c.end(NotUTF8)
+	default:
+		c.obey(text.Bytes())
+	}
+	return nil
+}
+
+func (c *client) obey(text []byte) {
+	var in inFrame
+	if err := json.Unmarshal(text, &in); err != nil {
+		if _, isSyntax := errors.AsType[*jsontext.SyntacticError](err); isSyntax {
+			c.end(UnreadableFrame)
+			return
+		}
+		c.refuse(in, "invalid_frame", "A frame is one JSON object whose type and text are strings.")
+		return
+	}
+	switch in.Type {
+	case "message":
+		c.onMessage(in)
+	default:
+		c.refuse(in, "unknown_type", "This server knows frames of the type message.")
+	}
+}
+
+func (c *client) onMessage(in inFrame) {
+	if n := utf8.RuneCountInString(in.Text); n < 1 || n > maxTextCharacters {
+		c.refuse(in, "invalid_text", fmt.Sprintf("A text has 1 to %d characters.", maxTextCharacters))
+		return
+	}
+	c.bad = 0
+	id := c.hub.say(c, in.Text)
+	if hasRef(in) {
+		c.send(encode(ackFrame{"ack", in.Ref, id}))
+	}
+}
+
+// refuse tells the client of a bad frame, and ends one that sends nothing else.
+func (c *client) refuse(in inFrame, code, detail string) {
+	if c.bad++; c.bad >= maxBadFrames {
+		c.end(TooManyBadFrames)
+		return
+	}
+	out := errorFrame{Type: "error", Code: code, Detail: detail}
+	if hasRef(in) {
+		out.Ref = in.Ref
+	}
+	c.send(encode(out))
+}
+
+func hasRef(in inFrame) bool { return len(in.Ref) > 0 && in.Ref.Kind() != 'n' }
+
+func (c *client) onPing(payload string) error {
+	if !c.rate.AllowN(time.Now(), 1) {
+		c.end(TooManyMessages)
+		return nil
+	}
+	c.send(frame(websocket.PongMessage, []byte(payload)))
+	return nil
+}
+
+func (c *client) onPong(string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unanswered = 0
+	return nil
+}
+
+// onClose answers the other side's close frame, unless it is itself the answer to ours.
+func (c *client) onClose(int, string) error {
+	c.end(Bye)
+	return nil
+}
+
+// tick does what the time demands: a ping, or an end where two have gone without an answer.
+func (c *client) tick(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.ending || now.Before(c.pingAt):
+	case c.unanswered == 2:
+		c.dropLocked()
+	default:
+		c.unanswered++
+		c.pingAt = now.Add(pingEvery)
+		c.queueLocked(frame(websocket.PingMessage, nil))
+	}
+}

@@ -1,0 +1,246 @@
+// Package hub knows who is connected to which room, and tells them things.
+//
+// It knows no gin, no models and no JWT: whoever calls Join has decided that the
+// connection may be there. A room is a set of connections, and exists while it
+// has one. Read hub.go, then client.go for one connection, then frame.go for what
+// goes over the wire.
+package hub
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"iter"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+var (
+	// ErrUserFull means that the user has as many connections as one may have.
+	ErrUserFull = errors.New("too many connections for this user")
+	// ErrFull means that the server has as many connections as it takes.
+	ErrFull = errors.New("too many connections in all")
+	// ErrShutDown means that the server is going away.
+	ErrShutDown = errors.New("shutting down")
+)
+
+// Options are the limits of a hub, and what a test may want to steer.
+type Options struct {
+	MessageBytes       int64 // the largest message a client may send
+	MessagesPerSecond  int   // for one connection, with a burst of twice that; 0: no limit
+	ConnectionsPerUser int
+	Connections        int           // in all
+	Now                func() time.Time
+	Log                *slog.Logger
+}
+
+// Hub is every connection there is. A mutex guards its maps; no goroutine owns them.
+type Hub struct {
+	options Options
+
+	mu       sync.Mutex
+	rooms    map[string]*room
+	seats    map[string]int // by user: the connections that are open or being opened
+	taken    int            // all seats
+	shutDown bool
+	open     sync.WaitGroup // as many as taken
+}
+
+// room is a set of connections, and who is on them.
+type room struct {
+	clients map[*client]struct{}
+	users   map[string]int // by name: how many of the connections are theirs
+}
+
+// Member is who is on a connection.
+type Member struct {
+	UserID    string
+	Username  string
+	SessionID string
+	Via       string    // the way in that the handshake took
+	ExpiresAt time.Time // when its token ends
+}
+
+// New returns a hub without connections.
+func New(options Options) *Hub {
+	return &Hub{
+		options: options,
+		rooms:   map[string]*room{},
+		seats:   map[string]int{},
+	}
+}
+
+// Reserve takes a seat for a connection that is about to be opened, so that the
+// limits hold however many handshakes run at once. The caller ends it with
+// Release, or hands it to Join.
+func (h *Hub) Reserve(userID string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.shutDown:
+		return ErrShutDown
+	case h.taken >= h.options.Connections:
+		return ErrFull
+	case h.seats[userID] >= h.options.ConnectionsPerUser:
+		return ErrUserFull
+	}
+	h.open.Add(1)
+	h.taken++
+	h.seats[userID]++
+	return nil
+}
+
+// Release gives back a seat that Reserve took.
+func (h *Hub) Release(userID string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.release(userID)
+}
+
+func (h *Hub) release(userID string) {
+	h.taken--
+	if h.seats[userID]--; h.seats[userID] == 0 {
+		delete(h.seats, userID)
+	}
+	h.open.Done()
+}
+
+// Join brings an upgraded connection into a room and returns; the connection is
+// the hub's from here on. Its user must have a seat by Reserve.
+func (h *Hub) Join(conn *websocket.Conn, roomName string, member Member) {
+	c := newClient(h, conn, roomName, member)
+
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.rooms[roomName]
+	if r == nil {
+		r = &room{clients: map[*client]struct{}{}, users: map[string]int{}}
+		h.rooms[roomName] = r
+	}
+	r.clients[c] = struct{}{}
+	r.users[member.Username]++
+
+	// The lock is held, so that this is the connection's first frame.
+	c.send(encode(welcomeFrame{
+		Type:       "welcome",
+		Room:       roomName,
+		Connection: c.id,
+		User:       userField{member.UserID, member.Username},
+		Via:        member.Via,
+		ExpiresAt:  member.ExpiresAt,
+		Members:    slices.Sorted(maps.Keys(r.users)),
+		Limits:     limits{h.options.MessageBytes, h.options.MessagesPerSecond, maxTextCharacters},
+	}))
+	if r.users[member.Username] == 1 {
+		r.broadcast(encode(presenceFrame{"joined", member.Username}), c)
+	}
+	if h.shutDown {
+		c.end(ShuttingDown)
+	}
+	go c.read()
+}
+
+// leave is called once for a client, when its connection is over.
+func (h *Hub) leave(c *client) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.rooms[c.room]
+	delete(r.clients, c)
+	if r.users[c.member.Username]--; r.users[c.member.Username] == 0 {
+		delete(r.users, c.member.Username)
+		r.broadcast(encode(presenceFrame{"left", c.member.Username}), nil)
+	}
+	if len(r.clients) == 0 {
+		delete(h.rooms, c.room)
+	}
+	h.release(c.member.UserID)
+}
+
+// say sends a message to everyone in the sender's room and returns its id.
+func (h *Hub) say(from *client, text string) (id string) {
+	id = rand.Text()
+	message := encode(messageFrame{
+		Type: "message",
+		Room: from.room,
+		ID:   id,
+		From: from.member.Username,
+		Text: text,
+		At:   h.options.Now().UTC(),
+	})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.rooms[from.room].broadcast(message, nil)
+	return id
+}
+
+// broadcast puts the same bytes into the queue of every member but one, which
+// may be nil. The hub's lock is held, so everybody hears everything in one order.
+func (r *room) broadcast(frame []byte, but *client) {
+	for c := range r.clients {
+		if c != but {
+			c.send(frame)
+		}
+	}
+}
+
+// EndSession closes every connection of a session.
+func (h *Hub) EndSession(sessionID string, why Closing) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.all() {
+		if c.member.SessionID == sessionID {
+			c.end(why)
+		}
+	}
+}
+
+// Tick does what the time demands of every connection. Whoever has the hub calls
+// it about twice a second: one look at all of them is cheaper than a timer for each.
+func (h *Hub) Tick() {
+	now := h.options.Now()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.all() {
+		c.tick(now)
+	}
+}
+
+// Shutdown lets no connection in any more, tells all that are open, and waits
+// until they are gone. When ctx ends first, it drops those that are left.
+func (h *Hub) Shutdown(ctx context.Context) {
+	h.mu.Lock()
+	h.shutDown = true
+	for c := range h.all() {
+		c.end(ShuttingDown)
+	}
+	h.mu.Unlock()
+
+	defer context.AfterFunc(ctx, h.dropAll)()
+	h.open.Wait()
+}
+
+func (h *Hub) dropAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.all() {
+		c.drop()
+	}
+}
+
+// all goes through every connection. The lock is held meanwhile.
+func (h *Hub) all() iter.Seq[*client] {
+	return func(yield func(*client) bool) {
+		for _, r := range h.rooms {
+			for c := range r.clients {
+				if !yield(c) {
+					return
+				}
+			}
+		}
+	}
+}

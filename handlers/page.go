@@ -1,0 +1,93 @@
+package handlers
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"sync/atomic"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/handshake/models"
+)
+
+// page serves the embedded files, and nothing that is not among them.
+type page struct {
+	files map[string]staticFile // by path: index.html, js/app.js
+}
+
+type staticFile struct {
+	content []byte
+	kind    string
+	etag    string
+}
+
+func newPage(files fs.FS) (page, error) {
+	p := page{files: map[string]staticFile{}}
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(files, name)
+		sum := sha256.Sum256(content)
+		p.files[name] = staticFile{content, contentType(name), `"` + hex.EncodeToString(sum[:16]) + `"`}
+		return err
+	})
+	return p, err
+}
+
+// contentType does not ask the machine's own table, which may know .js as text/plain.
+func contentType(name string) string {
+	switch path.Ext(name) {
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	default:
+		return mime.TypeByExtension(path.Ext(name))
+	}
+}
+
+func (p page) index(c *gin.Context) error { return p.serve(c, "index.html") }
+
+func (p page) static(c *gin.Context) error { return p.serve(c, c.Param("path")[1:]) }
+
+// serve lets browsers keep a file, if they ask each time whether it has changed.
+func (p page) serve(c *gin.Context, name string) error {
+	file, ok := p.files[name]
+	if !ok {
+		return errNotFound
+	}
+	c.Header("Content-Type", file.kind)
+	c.Header("ETag", file.etag)
+	c.Header("Cache-Control", "no-cache")
+	http.ServeContent(c.Writer, c.Request, name, time.Time{}, bytes.NewReader(file.content))
+	return nil
+}
+
+// health tells a load balancer how the process is.
+type health struct {
+	db       *models.DB
+	draining *atomic.Bool
+}
+
+// live: the process answers.
+func (h health) live(c *gin.Context) error {
+	c.JSON(http.StatusOK, gin.H{"status": "ok"})
+	return nil
+}
+
+// ready: it can do its work, too.
+func (h health) ready(c *gin.Context) error {
+	if h.draining.Load() {
+		return noSeat(nil)
+	}
+	if err := h.db.Ping(c.Request.Context()); err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"status": "ok"})
+	return nil
+}

@@ -1,0 +1,115 @@
+// Package handlers holds what each route does: gin in, gin out.
+//
+// A handler is a method on a small struct that holds what it needs. It returns an
+// error and problem.go writes it. Who a request speaks for has been decided before
+// it, by package middleware. Read this file first: it is the map of the app.
+package handlers
+
+import (
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/handshake/handlers/hub"
+	"example.com/handshake/middleware"
+	"example.com/handshake/models"
+	"example.com/handshake/web"
+)
+
+// Options are what an App can be told. All of them are needed.
+type Options struct {
+	PublicURL      string   // scheme and host, as browsers see the app
+	Origins        []string // of the pages that may open sockets
+	JWTSecret      []byte   // at least middleware.MinSecretBytes
+	AccessTokenTTL time.Duration
+	SessionTTL     time.Duration
+	TokenSources   []string // of middleware.Sources, those that are open
+	TrustedProxies []string // CIDRs whose X-Forwarded-For is believed
+	HTTPS          bool     // whether PublicURL is https
+	Now            func() time.Time
+	Log            *slog.Logger
+}
+
+// App answers HTTP. Its sockets are those of the hub it was given.
+type App struct {
+	http.Handler
+	draining *atomic.Bool
+}
+
+// Drain makes the app say that it is not ready, so that nobody sends it new work.
+func (a *App) Drain() { a.draining.Store(true) }
+
+// New returns the app, every route in place.
+func New(db *models.DB, h *hub.Hub, o Options) (*App, error) {
+	bearer, err := middleware.NewBearer(o.JWTSecret, o.AccessTokenTTL, o.PublicURL, db.Tokens, o.Now)
+	if err != nil {
+		return nil, err
+	}
+	pages, err := newPage(web.Files)
+	if err != nil {
+		return nil, err
+	}
+	router, err := newRouter(o)
+	if err != nil {
+		return nil, err
+	}
+	app := &App{Handler: router, draining: new(atomic.Bool)}
+
+	accounts := account{db.Users, o.Now}
+	logins := sessions{db.Users, db.Sessions, bearer, h, o.SessionTTL, o.Now}
+	ticketing := tickets{db.Tickets, o.Now}
+	chat := newRooms(h)
+	healthy := health{db, app.draining}
+
+	// For everybody.
+	router.GET("/", handle(pages.index))
+	router.GET("/static/*path", handle(pages.static))
+	router.GET("/livez", handle(healthy.live))
+	router.GET("/readyz", handle(healthy.ready))
+	router.POST("/api/register", handle(accounts.register))
+	router.POST("/api/login", handle(logins.login))
+
+	// With a token in the Authorization header.
+	protected := router.Group("/api", bearer.Gate)
+	protected.GET("/me", handle(accounts.me))
+	protected.POST("/logout", handle(logins.logout))
+	protected.POST("/tickets", handle(ticketing.issue))
+
+	// The socket: more ways in, the same gate.
+	router.GET("/ws/:room",
+		middleware.Origin(o.Origins, o.Log),
+		middleware.Handshake,
+		handle(validRoom),
+		middleware.TokenSource(o.TokenSources),
+		middleware.SpendTicket(db.Tickets, o.Now),
+		bearer.Gate,
+		handle(chat.join))
+	return app, nil
+}
+
+// newRouter returns a router with what stands before every route.
+func newRouter(o Options) (*gin.Engine, error) {
+	gin.SetMode(gin.ReleaseMode) // no printing of its own
+	router := gin.New()
+	router.RedirectTrailingSlash = false // a redirect would carry the token that is in the URL
+	router.HandleMethodNotAllowed = true
+	router.RemoteIPHeaders = []string{"X-Forwarded-For"}
+	if err := router.SetTrustedProxies(o.TrustedProxies); err != nil { // by default it trusts everybody
+		return nil, err
+	}
+	router.Use(
+		middleware.AccessLog(o.Log),
+		writeProblems(o.Log),
+		middleware.Recover,
+		middleware.SecurityHeaders(o.HTTPS),
+	)
+	router.NoRoute(handle(func(*gin.Context) error { return errNotFound }))
+	router.NoMethod(handle(func(c *gin.Context) error {
+		c.Header("Connection", "close")
+		return refusal("method_not_allowed", "This call has another method. The Allow header names it.")
+	}))
+	return router, nil
+}

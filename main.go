@@ -1,0 +1,417 @@
+// Handshake is a web application that people log in to with a browser and then
+// stay connected to. This file reads the settings, and starts and stops what the
+// other packages hold. Read it, then handlers/routes.go, which is the map.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"example.com/handshake/handlers"
+	"example.com/handshake/handlers/hub"
+	"example.com/handshake/middleware"
+	"example.com/handshake/middleware/ginmode"
+	"example.com/handshake/migrations"
+	"example.com/handshake/models"
+)
+
+// stopWithin is how long the program takes to stop, at most. Process managers
+// commonly kill what takes longer than 10 s.
+const stopWithin = 9 * time.Second
+
+// errUsage is what the operator must mend. Its text has one line for each fault.
+type errUsage string
+
+func (e errUsage) Error() string { return string(e) }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal kills
+	err := run(ctx, os.Args[1:], ginmode.Getenv, os.Stdout, os.Stderr)
+	if err == nil {
+		return
+	}
+	fmt.Fprintln(os.Stderr, err)
+	if _, ok := errors.AsType[errUsage](err); ok {
+		os.Exit(2)
+	}
+	os.Exit(1)
+}
+
+// run is the whole program: it returns when ctx has ended and everything is shut
+// down, or with the reason why it could not start or go on.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	if len(args) > 0 {
+		return usage(args, stdout)
+	}
+	s, err := readSettings(getenv)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	if s.logFormat == "json" {
+		log = slog.New(slog.NewJSONHandler(stderr, nil))
+	}
+
+	// The port is taken before anything is made: with port 0, the public address depends on it.
+	listener, err := net.Listen("tcp", s.addr)
+	if err != nil {
+		return fmt.Errorf("ADDR: %w", err)
+	}
+	defer func() { _ = listener.Close() }()
+	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+	address := "http://" + net.JoinHostPort(displayHost(s.addr), port)
+
+	db, err := models.Open(ctx, s.databaseURL, migrations.Check, migrations.Apply)
+	if err != nil {
+		return fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	defer func() { _ = db.Close() }()
+
+	rooms := hub.New(hub.Options{
+		MessageBytes:       int64(s.messageBytes),
+		MessagesPerSecond:  s.messagesPerSecond,
+		ConnectionsPerUser: s.connectionsPerUser,
+		Connections:        s.connections,
+		Now:                time.Now,
+		Log:                log,
+	})
+	app, err := handlers.New(db, rooms, s.appOptions(address, port, log))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(stdout, "listening on", address)
+	return serve(ctx, listener, app, rooms, log)
+}
+
+// serve answers until ctx ends. Then, in this order: the app says that it is not
+// ready, the sockets are told and closed, and the requests under way are finished.
+func serve(ctx context.Context, listener net.Listener, app *handlers.App, rooms *hub.Hub, log *slog.Logger) error {
+	server := &http.Server{
+		Handler:           app,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	if err := tickUntil(ctx, failed, rooms); err != nil {
+		return err
+	}
+	log.Info("shutting down")
+	deadline, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	app.Drain()
+	rooms.Shutdown(deadline)
+	if err := server.Shutdown(deadline); err != nil {
+		return server.Close()
+	}
+	return nil
+}
+
+// tickUntil keeps the sockets' time until ctx ends or the server has failed.
+func tickUntil(ctx context.Context, failed <-chan error, rooms *hub.Hub) error {
+	ticks := time.NewTicker(time.Second / 2)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ticks.C:
+			rooms.Tick()
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// settings are those of the environment. Nothing else in the program reads it.
+type settings struct {
+	addr               string
+	publicURL          string // an origin; empty: the listening address
+	allowedOrigins     []string
+	databaseURL        string
+	jwtSecret          []byte
+	accessTokenTTL     time.Duration
+	sessionTTL         time.Duration
+	tokenSources       []string
+	messageBytes       int
+	messagesPerSecond  int
+	connectionsPerUser int
+	connections        int
+	trustedProxies     []string
+	logFormat          string
+	ginMode            string
+}
+
+type setting struct {
+	name   string
+	preset string // what an unset or empty one means
+	usage  string
+	set    func(value string) error
+}
+
+// table has every setting. -help prints it, and .env.example repeats it.
+func (s *settings) table() []setting {
+	return []setting{
+		{"ADDR", "127.0.0.1:8080", "where to listen; port 0 picks one", address(&s.addr)},
+		{"PUBLIC_URL", "", "the app's address as browsers see it; unset: the listening address; required, and https, in release", optional(origin(&s.publicURL))},
+		{"ALLOWED_ORIGINS", "", "more origins whose pages may open sockets, comma-separated", list(&s.allowedOrigins, parseOrigin)},
+		{"DATABASE_URL", "data/handshake.db", "an SQLite file, made where there is none", sqliteFile(&s.databaseURL)},
+		{"JWT_SECRET", "", "signs the tokens, at least 32 bytes; unset: made at each start; required in release", optional(secret(&s.jwtSecret))},
+		{"ACCESS_TOKEN_TTL", "15m", "how long a token lives", duration(&s.accessTokenTTL)},
+		{"SESSION_TTL", "720h", "how long a login lives, however much it is used", duration(&s.sessionTTL)},
+		{"WS_TOKEN_SOURCES", "", "how a handshake may bring its credential; unset: " + strings.Join(middleware.Sources, ",") + ", in release without query", list(&s.tokenSources, oneOf(middleware.Sources...))},
+		{"WS_MESSAGE_BYTES", "65536", "the largest message a client may send, in bytes", number(&s.messageBytes, 1)},
+		{"WS_MESSAGES_PER_SECOND", "20", "for one connection, with a burst of twice that; 0: no limit", number(&s.messagesPerSecond, 0)},
+		{"WS_CONNECTIONS_PER_USER", "32", "sockets that one user may have open", number(&s.connectionsPerUser, 1)},
+		{"WS_CONNECTIONS", "10000", "sockets that may be open in all", number(&s.connections, 1)},
+		{"TRUSTED_PROXIES", "", "CIDRs whose X-Forwarded-For is believed, comma-separated; unset: none", list(&s.trustedProxies, parseCIDR)},
+		{"LOG_FORMAT", "", "text or json; unset: text, in release json", optional(choice(&s.logFormat, "text", "json"))},
+		{"GIN_MODE", "debug", "debug, test or release; release is for production", choice(&s.ginMode, "debug", "test", "release")},
+	}
+}
+
+func usage(args []string, stdout io.Writer) error {
+	if len(args) > 1 || !slices.Contains([]string{"-help", "--help", "-h"}, args[0]) {
+		return errUsage("this program takes no arguments but -help, and its settings from the environment")
+	}
+	fmt.Fprint(stdout, "Settings, from the environment:\n\n")
+	for _, one := range new(settings).table() {
+		fmt.Fprintf(stdout, "  %s=%s\n        %s\n", one.name, one.preset, one.usage)
+	}
+	return nil
+}
+
+// readSettings lists every fault at once, so that an operator mends them in one go.
+func readSettings(getenv func(string) string) (*settings, error) {
+	s := &settings{}
+	var faults []string
+	for _, one := range s.table() {
+		value := strings.TrimSpace(getenv(one.name))
+		if value == "" {
+			value = one.preset
+		}
+		if err := one.set(value); err != nil {
+			faults = append(faults, one.name+": "+err.Error())
+		}
+	}
+	if s.release() {
+		faults = append(faults, s.releaseFaults(getenv)...)
+	}
+	if len(faults) > 0 {
+		return nil, errUsage(strings.Join(faults, "\n"))
+	}
+	if s.logFormat == "" {
+		s.logFormat = map[bool]string{true: "json", false: "text"}[s.release()]
+	}
+	if s.tokenSources == nil {
+		s.tokenSources = slices.Clone(middleware.Sources)
+		if s.release() {
+			s.tokenSources = slices.DeleteFunc(s.tokenSources, func(source string) bool { return source == "query" })
+		}
+	}
+	return s, nil
+}
+
+func (s *settings) release() bool { return s.ginMode == "release" }
+
+// releaseFaults are what is forgiven on a developer's machine and nowhere else.
+func (s *settings) releaseFaults(getenv func(string) string) (faults []string) {
+	switch {
+	case getenv("PUBLIC_URL") == "":
+		faults = append(faults, "PUBLIC_URL: required with GIN_MODE=release, for example https://app.example.com")
+	case s.publicURL != "" && !strings.HasPrefix(s.publicURL, "https://"):
+		faults = append(faults, "PUBLIC_URL: must be https with GIN_MODE=release, as tokens travel over it")
+	}
+	if getenv("JWT_SECRET") == "" {
+		faults = append(faults, "JWT_SECRET: required with GIN_MODE=release, for example from: openssl rand -base64 32")
+	}
+	return faults
+}
+
+// appOptions turns the settings into what the app is told. address is where it listens.
+func (s *settings) appOptions(address, port string, log *slog.Logger) handlers.Options {
+	if s.publicURL == "" {
+		s.publicURL = address
+	}
+	origins := append([]string{s.publicURL}, s.allowedOrigins...)
+	if !s.release() {
+		for _, loopback := range []string{"localhost", "127.0.0.1", "[::1]"} {
+			origins = append(origins, "http://"+loopback+":"+port)
+		}
+	}
+	if s.jwtSecret == nil {
+		log.Warn("JWT_SECRET is not set, so one was made: every token ends when the program does")
+		s.jwtSecret = make([]byte, middleware.MinSecretBytes)
+		_, _ = rand.Read(s.jwtSecret) // never fails: crypto/rand ends the program instead
+	}
+	return handlers.Options{
+		PublicURL:      s.publicURL,
+		Origins:        origins,
+		JWTSecret:      s.jwtSecret,
+		AccessTokenTTL: s.accessTokenTTL,
+		SessionTTL:     s.sessionTTL,
+		TokenSources:   s.tokenSources,
+		TrustedProxies: s.trustedProxies,
+		HTTPS:          strings.HasPrefix(s.publicURL, "https://"),
+		Now:            time.Now,
+		Log:            log,
+	}
+}
+
+// displayHost is the host to show a person: one who listens on every address is at home on localhost.
+func displayHost(addr string) string {
+	host, _, _ := net.SplitHostPort(addr)
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		return "localhost"
+	}
+	return host
+}
+
+// The rest reads one value each. An error says what a good value is, and never what the value was.
+
+func address(into *string) func(string) error {
+	return func(value string) error {
+		_, port, err := net.SplitHostPort(value)
+		if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+			return errors.New("must be host:port, for example 127.0.0.1:8080")
+		}
+		*into = value
+		return nil
+	}
+}
+
+func origin(into *string) func(string) error {
+	return func(value string) (err error) {
+		*into, err = parseOrigin(value)
+		return err
+	}
+}
+
+// parseOrigin returns the origin as a browser writes it: no path, and no port that goes without saying.
+func parseOrigin(value string) (string, error) {
+	u, err := url.Parse(strings.ToLower(value))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil ||
+		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(u.Host, "*,") {
+		return "", errors.New("must be scheme, host and port alone, for example https://app.example.com")
+	}
+	host := u.Host
+	if u.Scheme == "http" {
+		host = strings.TrimSuffix(host, ":80")
+	} else {
+		host = strings.TrimSuffix(host, ":443")
+	}
+	return u.Scheme + "://" + host, nil
+}
+
+func sqliteFile(into *string) func(string) error {
+	return func(value string) error {
+		if strings.Contains(value, "://") || strings.HasPrefix(value, "file:") || strings.Contains(value, ":memory:") {
+			return errors.New("must be the path of an SQLite file, for example data/handshake.db")
+		}
+		*into = value
+		return nil
+	}
+}
+
+func secret(into *[]byte) func(string) error {
+	return func(value string) error {
+		if len(value) < middleware.MinSecretBytes {
+			return fmt.Errorf("must have at least %d bytes, and this has %d", middleware.MinSecretBytes, len(value))
+		}
+		*into = []byte(value)
+		return nil
+	}
+}
+
+func duration(into *time.Duration) func(string) error {
+	return func(value string) error {
+		d, err := time.ParseDuration(value)
+		if err != nil || d < time.Second {
+			return errors.New("must be a time of at least 1s, for example 15m or 720h")
+		}
+		*into = d
+		return nil
+	}
+}
+
+func number(into *int, least int) func(string) error {
+	return func(value string) error {
+		n, err := strconv.Atoi(value)
+		if err != nil || n < least {
+			return fmt.Errorf("must be a whole number of at least %d", least)
+		}
+		*into = n
+		return nil
+	}
+}
+
+func choice(into *string, choices ...string) func(string) error {
+	return func(value string) (err error) {
+		*into, err = oneOf(choices...)(value)
+		return err
+	}
+}
+
+func oneOf(choices ...string) func(string) (string, error) {
+	return func(value string) (string, error) {
+		if !slices.Contains(choices, value) {
+			return "", errors.New("must be one of " + strings.Join(choices, ", "))
+		}
+		return value, nil
+	}
+}
+
+func parseCIDR(value string) (string, error) {
+	if _, err := netip.ParsePrefix(value); err != nil {
+		return "", errors.New("must be CIDRs, for example 10.0.0.0/8")
+	}
+	return value, nil
+}
+
+// list reads comma-separated values. An empty one is no value.
+func list(into *[]string, parse func(string) (string, error)) func(string) error {
+	return func(value string) error {
+		for part := range strings.SplitSeq(value, ",") {
+			part = strings.TrimSpace(part)
+			if part == "" {
+				continue
+			}
+			parsed, err := parse(part)
+			if err != nil {
+				return err
+			}
+			*into = append(*into, parsed)
+		}
+		return nil
+	}
+}
+
+// optional leaves an empty value to be decided later.
+func optional(set func(string) error) func(string) error {
+	return func(value string) error {
+		if value == "" {
+			return nil
+		}
+		return set(value)
+	}
+}

@@ -1,0 +1,158 @@
+// Package models holds the rows of the database and the questions asked of them.
+//
+// It knows gorm and SQL, and nothing of HTTP. A store method takes the context
+// first and returns the errors of errors.go. Times come in from the caller, so
+// that a test can set the clock. Read user.go next, then session.go and token.go.
+package models
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+)
+
+// DB is the database with its stores.
+type DB struct {
+	Users    Users
+	Sessions Sessions
+	Tokens   Tokens
+	Tickets  Tickets
+
+	reader, writer *sql.DB
+}
+
+// pools are the two ways to the same file. SQLite has one writer at a time: a
+// second one would poll for the lock, so writers queue for a single connection,
+// in Go, in order. Readers never wait for a writer.
+type pools struct{ read, write *gorm.DB }
+
+// Open opens the SQLite file at path, and makes it, with its folder and readable
+// by its owner only, where there is none. An existing file is first shown to
+// check through a connection that cannot write; then migrate brings it up to date.
+// An error names the file and says what is wrong; the file is then as it was.
+func Open(ctx context.Context, path string, check, migrate func(context.Context, *sql.DB) error) (*DB, error) {
+	file, err := prepareFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := inspect(ctx, file, check); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	db, err := connect(ctx, file, migrate)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return db, nil
+}
+
+func connect(ctx context.Context, file string, migrate func(context.Context, *sql.DB) error) (_ *DB, err error) {
+	db := &DB{}
+	defer func() {
+		if err != nil {
+			_ = db.Close()
+		}
+	}()
+	var p pools
+	if p.write, db.writer, err = pool(file+"?"+writeConnection, 1); err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, db.writer); err != nil {
+		return nil, fmt.Errorf("could not bring the schema up to date: %w", err)
+	}
+	if p.read, db.reader, err = pool(file+"?"+readConnection, max(4, runtime.NumCPU())); err != nil {
+		return nil, err
+	}
+	db.Users, db.Sessions, db.Tickets = Users{p}, Sessions{p}, Tickets{p}
+	db.Tokens, err = newTokens(ctx, p, db.reader)
+	return db, err
+}
+
+// pool opens up to size connections, which stay open.
+func pool(dsn string, size int) (*gorm.DB, *sql.DB, error) {
+	db, err := gorm.Open(sqlite.New(sqlite.Config{DriverName: driverName, DSN: dsn}), &gorm.Config{
+		SkipDefaultTransaction: true,           // one statement is a transaction already
+		Logger:                 logger.Discard, // it would print values; errors are returned, and logged once
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	connections, err := db.DB()
+	if err != nil {
+		return nil, nil, err
+	}
+	connections.SetMaxOpenConns(size)
+	connections.SetMaxIdleConns(size)
+	return db, connections, nil
+}
+
+// prepareFile makes an empty file where there is none, and returns path as an SQLite URI.
+func prepareFile(path string) (string, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(absolute), 0o700); err != nil {
+		return "", err
+	}
+	f, err := os.OpenFile(absolute, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return "", err
+	}
+	uri := filepath.ToSlash(absolute)
+	if uri[0] != '/' { // C:/…
+		uri = "/" + uri
+	}
+	return "file://" + (&url.URL{Path: uri}).EscapedPath(), f.Close()
+}
+
+// inspect opens the file for reading alone, as setting the journal mode writes to it.
+func inspect(ctx context.Context, file string, check func(context.Context, *sql.DB) error) error {
+	db, err := sql.Open(driverName, file+"?mode=ro")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	var tables int
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables); err != nil {
+		return fmt.Errorf("this is not a database that SQLite can read: %w", err)
+	}
+	return check(ctx, db)
+}
+
+// Ping returns ErrUnavailable unless the database answers a question.
+func (db *DB) Ping(ctx context.Context) error {
+	var one int
+	return translate(db.reader.QueryRowContext(ctx, "SELECT 1 FROM sqlite_master LIMIT 1").Scan(&one))
+}
+
+// Close closes every connection. The file is then complete by itself.
+func (db *DB) Close() error {
+	var errs []error
+	for _, connections := range []*sql.DB{db.reader, db.writer} {
+		if connections != nil {
+			errs = append(errs, connections.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// NewID returns random text of 130 bits, for ids and for secrets.
+func NewID() string { return rand.Text() }
+
+// hash is how a secret is stored. A fast hash serves, as what it hashes is random and long.
+func hash(raw string) string {
+	sum := sha256.Sum256([]byte(raw))
+	return hex.EncodeToString(sum[:])
+}

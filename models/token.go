@@ -1,0 +1,56 @@
+package models
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// Token is the row of a JWT that was issued.
+type Token struct {
+	ID        string // the JWT's jti
+	SessionID string
+	UserID    string
+	IssuedAt  time.Time
+	ExpiresAt time.Time
+}
+
+// Identity is whom a token speaks for.
+type Identity struct {
+	TokenID   string
+	ExpiresAt time.Time // when the token ends
+	SessionID string
+	UserID    string
+	Username  string
+}
+
+// Tokens is the store of the tokens table.
+type Tokens struct {
+	pools
+	find *sql.Stmt
+}
+
+// newTokens prepares the one question that every request asks, past gorm, whose
+// reflection would cost more than the question itself.
+func newTokens(ctx context.Context, p pools, reader *sql.DB) (Tokens, error) {
+	find, err := reader.PrepareContext(ctx, `
+		SELECT t.id, t.expires_at, t.session_id, t.user_id, u.username
+		FROM tokens t
+		JOIN sessions s ON s.id = t.session_id AND s.ended_at IS NULL AND s.expires_at > ?
+		JOIN users u ON u.id = t.user_id AND u.disabled_at IS NULL
+		WHERE t.id = ?`)
+	return Tokens{pools: p, find: find}, err
+}
+
+// Find returns whom the token with this id speaks for. ErrNotFound: it was never
+// issued, or its session has ended, or its user is disabled or gone.
+func (s Tokens) Find(ctx context.Context, id string, now time.Time) (Identity, error) {
+	var who Identity
+	err := s.find.QueryRowContext(ctx, now.UTC(), id).
+		Scan(&who.TokenID, &who.ExpiresAt, &who.SessionID, &who.UserID, &who.Username)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Identity{}, ErrNotFound
+	}
+	return who, translate(err)
+}

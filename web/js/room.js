@@ -1,0 +1,213 @@
+// The room: members, messages, and the line that says how the connection is.
+// All that people write reaches the page as textContent, so markup in it stays text.
+
+import { inWords } from "./api.js";
+import { meaningOf } from "./close_codes.js";
+import { clearProblem, showProblem } from "./form.js";
+import { currentSession } from "./session.js";
+import { Connection } from "./socket.js";
+
+const MAX_TEXT = 4096; // characters, as the server counts them
+const MAX_ROWS = 500; // a page that stays open all week must not grow all week
+
+const $ = (id) => document.getElementById(id);
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+
+let connection = null;
+let onLoginNeeded = () => {};
+let members = new Set();
+let welcomed = false; // since the room was entered
+let countdown = 0;
+const pending = new Map(); // ref → the row of a message that the server has not acknowledged
+
+/**
+ * Enters a room and stays connected to it until leave.
+ * @param {string} room
+ * @param {import("./socket.js").Way} way
+ * @param {(why: string, code: string) => void} loginNeeded the server no longer accepts this login
+ */
+export function enter(room, way, loginNeeded) {
+  onLoginNeeded = loginNeeded;
+  welcomed = false;
+  for (const id of ["messages", "pending", "members"]) $(id).replaceChildren();
+  $("room-title").textContent = room;
+  $("empty").hidden = false;
+  clearProblem($("say-form"));
+  connection = new Connection({ room, way, getToken: () => currentSession().token, onState: showState, onFrame: showFrame });
+  connection.connect();
+}
+
+/** Leaves the room, if one was entered. */
+export function leave() {
+  clearInterval(countdown);
+  connection?.leave();
+  connection = null;
+  pending.clear();
+}
+
+$("reconnect").addEventListener("click", () => {
+  $("text").focus(); // before this button goes away under the reader's hands
+  connection.connect();
+});
+
+$("say-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  clearProblem(event.target);
+  const text = $("text").value;
+  if (!text.trim()) return;
+  const fault = (detail) => showProblem(event.target, { errors: [{ field: "text", detail }] });
+  const length = [...text].length;
+  if (length > MAX_TEXT) return fault(`A message has at most ${MAX_TEXT} characters, this one has ${length}.`);
+  const ref = connection.send(text);
+  if (!ref) return fault("Not connected. Your text stays here until you are.");
+  pending.set(ref, addRow($("pending"), { from: currentSession().user.username, text, note: "sending …" }));
+  $("text").value = "";
+});
+
+// Frames
+
+const FRAMES = {
+  welcome(frame) {
+    members = new Set(frame.members);
+    showMembers();
+    // The server keeps no history, so a gap must not look like silence.
+    if (welcomed) addNote("You are back. What was said in between is not shown.");
+    welcomed = true;
+    setStatus("Connected.", "", LET_IN[frame.via] ?? "");
+  },
+  message({ from, text, at }) {
+    $("empty").hidden = true;
+    addRow($("messages"), { from, text, at, own: from === currentSession().user.username });
+  },
+  ack({ ref }) {
+    // The message itself comes to its sender like to everybody else.
+    pending.get(ref)?.remove();
+    pending.delete(ref);
+  },
+  joined({ user }) {
+    if (members.has(user)) return;
+    members.add(user);
+    showMembers();
+    addNote(`${user} joined.`);
+  },
+  left({ user }) {
+    if (!members.delete(user)) return;
+    showMembers();
+    addNote(`${user} left.`);
+  },
+  error({ ref, detail }) {
+    giveBack(ref, `not sent: ${detail}`);
+    showProblem($("say-form"), { errors: [{ field: "text", detail }] });
+  },
+};
+
+// A type that this page does not know is no fault: a newer server may say more.
+const showFrame = (frame) => FRAMES[frame.type]?.(frame);
+
+const LET_IN = {
+  header: "The server found your token in the Authorization header.",
+  subprotocol: "The server found your token in the list of subprotocols.",
+  ticket: "The server took your ticket.",
+  query: "The server found your token in the address.",
+};
+
+/** Marks an unacknowledged message, and puts its text back into the empty field: nothing typed gets lost. */
+function giveBack(ref, note) {
+  const row = pending.get(ref);
+  if (!row) return;
+  pending.delete(ref);
+  row.querySelector(".note").textContent = note;
+  row.classList.add("failed");
+  $("text").value ||= row.querySelector(".text").textContent;
+}
+
+// The connection
+
+function showState(state) {
+  clearInterval(countdown);
+  $("countdown").textContent = "";
+  $("connection").dataset.state = state.name;
+  $("reconnect").hidden = state.name !== "waiting" && state.name !== "closed";
+  $("reconnect").textContent = state.name === "closed" ? "Try again" : "Reconnect now";
+  if (state.name === "connecting") return setStatus("Connecting …", "", "");
+  if (state.name === "open") return; // the welcome frame says more
+
+  for (const ref of [...pending.keys()]) giveBack(ref, "perhaps not delivered");
+  members.clear();
+  showMembers();
+  const label = state.problem ? "Not connected." : "Disconnected.";
+  const code = [state.code, state.reason].filter(Boolean).join(" ");
+  const why = explain(state);
+  if (state.name === "waiting") return showWait(label, code, why, state.until);
+  setStatus(label, code, why);
+  if (state.action === "log in again" || state.action === "refresh, reconnect") onLoginNeeded(why, code);
+}
+
+/** What happened, for people. */
+function explain({ code, reason, problem }) {
+  if (!problem) return meaningOf(code, reason);
+  if (!code) return `There is no ticket to get in with: ${problem.sentence}`;
+  if (problem.status === 0) return problem.sentence;
+  const asked = "A page is told no more than this code. Asked again without a WebSocket, the server";
+  if (problem.status !== 426) return `${asked} answers ${problem.status}: ${problem.sentence}`;
+  return `${asked} would let you in. If this goes on, see whether it knows this page as ${location.origin} (PUBLIC_URL, ` +
+    "ALLOWED_ORIGINS), whether this way in is switched on (WS_TOKEN_SOURCES), and whether every proxy passes WebSockets on.";
+}
+
+function showWait(label, code, why, until) {
+  const left = () => Math.max(0, (until - Date.now()) / 1000);
+  const tick = () => ($("countdown").textContent = `${Math.ceil(left())} s`);
+  setStatus(label, code, `${why} Trying again in ${inWords(left())}.`);
+  tick();
+  countdown = setInterval(tick, 250);
+}
+
+function setStatus(label, code, text) {
+  $("status-label").textContent = label;
+  $("status-code").textContent = code;
+  $("status-text").textContent = text;
+}
+
+// Rows
+
+function showMembers() {
+  const me = currentSession()?.user.username;
+  const names = [...members].sort((a, b) => a.localeCompare(b));
+  $("members").replaceChildren(...names.map((name) => element("li", name === me ? `${name} (you)` : name)));
+}
+
+function addNote(text) {
+  const row = element("li", text, "event");
+  append($("messages"), row);
+}
+
+function addRow(list, { from, text, at, note = "", own = list.id === "pending" }) {
+  const row = element("li", "", own ? "message own" : "message");
+  const head = element("p", "", "head");
+  head.append(element("strong", from), " ", at ? time(at) : "", element("span", note, "note"));
+  row.append(head, element("p", text, "text"));
+  append(list, row);
+  return row;
+}
+
+function append(list, row) {
+  const box = $("scroll");
+  // Follow the talk, unless the reader has scrolled up to read.
+  const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 48;
+  list.append(row);
+  if (list.children.length > MAX_ROWS) list.firstElementChild.remove();
+  if (atEnd || list.id === "pending") box.scrollTop = box.scrollHeight;
+}
+
+function time(at) {
+  const node = element("time", clock.format(new Date(at)));
+  node.dateTime = at;
+  return node;
+}
+
+function element(tag, text, className = "") {
+  const node = document.createElement(tag);
+  node.textContent = text;
+  node.className = className;
+  return node;
+}
