@@ -59,16 +59,10 @@ func readCredentials(r *http.Request, open []string) ([]credential, error) {
 	if err != nil {
 		return nil, invalidRequest("The query of the URL is malformed.")
 	}
-	read := map[string]func() (string, error){
-		"header":      func() (string, error) { return bearerHeader(r) },
-		"subprotocol": func() (string, error) { return bearerSubprotocol(r) },
-		"ticket":      func() (string, error) { return parameter(query, "ticket") },
-		"query":       func() (string, error) { return parameter(query, "access_token") },
-	}
 	var found []credential
 	var closed []string
 	for _, source := range Sources {
-		raw, err := read[source]()
+		raw, err := readCredential(source, r, query)
 		if !slices.Contains(open, source) {
 			if raw != "" || err != nil {
 				closed = append(closed, source)
@@ -86,6 +80,19 @@ func readCredentials(r *http.Request, open []string) ([]credential, error) {
 		return nil, noToken(whyNone(closed, open, query))
 	}
 	return found, sameCredential(found)
+}
+
+func readCredential(source string, r *http.Request, query url.Values) (raw string, err error) {
+	switch source {
+	case "header":
+		return bearerHeader(r)
+	case "subprotocol":
+		return bearerSubprotocol(r)
+	case "ticket":
+		return parameter(query, "ticket")
+	default:
+		return parameter(query, "access_token")
+	}
 }
 
 // sameCredential allows one JWT by two ways. A ticket and a JWT always differ.
@@ -122,7 +129,7 @@ func bearerSubprotocol(r *http.Request) (string, error) {
 		case raw != "":
 			return "", invalidRequest("There is more than one bearer. subprotocol. Send one.")
 		// A subprotocol is a token as HTTP has it, which "=" and "/" are not part of.
-		case !b64token.MatchString(token) || strings.ContainsAny(token, "=/"):
+		case !isBearerToken(token) || strings.ContainsAny(token, "=/"):
 			return "", invalidRequest("The bearer. subprotocol is malformed: after the dot comes the token, without padding.")
 		}
 		raw = token
@@ -150,7 +157,7 @@ func parameter(query url.Values, name string) (string, error) {
 		return "", nil
 	case len(values) > 1:
 		return "", invalidRequest("The query parameter " + name + " is repeated. Send one.")
-	case !b64token.MatchString(values[0]):
+	case !isBearerToken(values[0]):
 		return "", invalidRequest("The query parameter " + name + " is malformed.")
 	default:
 		return values[0], nil

@@ -34,7 +34,7 @@ type Options struct {
 	MessageBytes       int64 // the largest message a client may send
 	MessagesPerSecond  int   // for one connection, with a burst of twice that; 0: no limit
 	ConnectionsPerUser int
-	Connections        int           // in all
+	Connections        int // in all
 	Now                func() time.Time
 	Log                *slog.Logger
 }
