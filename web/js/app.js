@@ -29,7 +29,7 @@ function notice(text) {
 function setMode(mode) {
   const isNew = mode === "register";
   authForm.elements.mode.value = mode;
-  $("auth-title").textContent = isNew ? "Register" : "Log in";
+  $("auth-title").textContent = isNew ? "Create your account" : "Welcome back";
   $("auth-submit").textContent = isNew ? "Register and log in" : "Log in";
   $("username-hint").hidden = $("password-hint").hidden = !isNew;
   $("password").autocomplete = isNew ? "new-password" : "current-password";
@@ -81,12 +81,12 @@ function showLogin({ user, expiresAt }) {
   show("join", "room-name");
 }
 
-function loginNeeded(why, code) {
+function loginNeeded(why) {
   leave();
   forget();
   setMode("login");
   show("auth", "password");
-  notice(`${why} Please log in again. (${code})`);
+  notice(why);
 }
 
 $("logout").addEventListener("click", async () => {

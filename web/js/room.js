@@ -24,7 +24,7 @@ const pending = new Map(); // ref → the row of a message that the server has n
  * Enters a room and stays connected to it until leave.
  * @param {string} room
  * @param {import("./socket.js").Way} way
- * @param {(why: string, code: string) => void} loginNeeded the server no longer accepts this login
+ * @param {(why: string) => void} loginNeeded the server no longer accepts this login
  */
 export function enter(room, way, loginNeeded) {
   onLoginNeeded = loginNeeded;
@@ -62,6 +62,7 @@ $("say-form").addEventListener("submit", (event) => {
   if (!ref) return fault("Not connected. Your text stays here until you are.");
   pending.set(ref, addRow($("pending"), { from: currentSession().user.username, text, note: "sending …" }));
   $("text").value = "";
+  $("scroll").scrollTop = 0; // its end: the list is reversed
 });
 
 // Frames
@@ -137,21 +138,25 @@ function showState(state) {
   showMembers();
   const label = state.problem ? "Not connected." : "Disconnected.";
   const code = [state.code, state.reason].filter(Boolean).join(" ");
+  if (state.action === "log in again" || state.action === "refresh, reconnect") {
+    return onLoginNeeded(state.problem?.sentence ?? `${explain(state)} Please log in again. (Code ${state.code}, “${state.reason}”.)`);
+  }
   const why = explain(state);
   if (state.name === "waiting") return showWait(label, code, why, state.until);
   setStatus(label, code, why);
-  if (state.action === "log in again" || state.action === "refresh, reconnect") onLoginNeeded(why, code);
 }
 
 /** What happened, for people. */
-function explain({ code, reason, problem }) {
+function explain({ code, reason, action, problem }) {
   if (!problem) return meaningOf(code, reason);
   if (!code) return `There is no ticket to get in with: ${problem.sentence}`;
   if (problem.status === 0) return problem.sentence;
   const asked = "A page is told no more than this code. Asked again without a WebSocket, the server";
   if (problem.status !== 426) return `${asked} answers ${problem.status}: ${problem.sentence}`;
-  return `${asked} would let you in. If this goes on, see whether it knows this page as ${location.origin} (PUBLIC_URL, ` +
-    "ALLOWED_ORIGINS), whether this way in is switched on (WS_TOKEN_SOURCES), and whether every proxy passes WebSockets on.";
+  if (action !== "stop") return `${asked} would let you in.`;
+  // What the question cannot show: fetch sends no Origin to its own server, and no subprotocols.
+  return `${asked} would let you in, and still it does not open. To check: PUBLIC_URL and ALLOWED_ORIGINS (this page is ` +
+    `${location.origin}), WS_TOKEN_SOURCES, and the proxies on the way.`;
 }
 
 function showWait(label, code, why, until) {
@@ -177,8 +182,7 @@ function showMembers() {
 }
 
 function addNote(text) {
-  const row = element("li", text, "event");
-  append($("messages"), row);
+  append($("messages"), element("li", text, "event"));
 }
 
 function addRow(list, { from, text, at, note = "", own = list.id === "pending" }) {
@@ -191,12 +195,8 @@ function addRow(list, { from, text, at, note = "", own = list.id === "pending" }
 }
 
 function append(list, row) {
-  const box = $("scroll");
-  // Follow the talk, unless the reader has scrolled up to read.
-  const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 48;
   list.append(row);
   if (list.children.length > MAX_ROWS) list.firstElementChild.remove();
-  if (atEnd || list.id === "pending") box.scrollTop = box.scrollHeight;
 }
 
 function time(at) {
