@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -88,6 +89,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		MessagesPerSecond:  s.messagesPerSecond,
 		ConnectionsPerUser: s.connectionsPerUser,
 		Connections:        s.connections,
+		Subprotocol:        middleware.Subprotocol,
 		Now:                time.Now,
 		Log:                log,
 	})
@@ -113,8 +115,17 @@ func serve(ctx context.Context, listener net.Listener, app *handlers.App, rooms 
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
-	if err := tickUntil(ctx, failed, rooms); err != nil {
+	ctx, cancel := context.WithCancel(ctx)
+	var chores sync.WaitGroup
+	defer chores.Wait()
+	defer cancel()
+	chores.Go(func() { every(ctx, time.Second/2, app.Tick, log) })
+	chores.Go(func() { every(ctx, time.Minute, app.Sweep, log) })
+
+	select {
+	case err := <-failed:
 		return err
+	case <-ctx.Done():
 	}
 	log.Info("shutting down")
 	deadline, cancel := context.WithTimeout(context.Background(), stopWithin)
@@ -127,18 +138,18 @@ func serve(ctx context.Context, listener net.Listener, app *handlers.App, rooms 
 	return nil
 }
 
-// tickUntil keeps the sockets' time until ctx ends or the server has failed.
-func tickUntil(ctx context.Context, failed <-chan error, rooms *hub.Hub) error {
-	ticks := time.NewTicker(time.Second / 2)
+// every does a chore at intervals until ctx ends.
+func every(ctx context.Context, interval time.Duration, chore func(context.Context) error, log *slog.Logger) {
+	ticks := time.NewTicker(interval)
 	defer ticks.Stop()
 	for {
 		select {
 		case <-ticks.C:
-			rooms.Tick()
-		case err := <-failed:
-			return err
+			if err := chore(ctx); err != nil && ctx.Err() == nil {
+				log.Error("a chore failed", "error", err)
+			}
 		case <-ctx.Done():
-			return nil
+			return
 		}
 	}
 }
@@ -152,6 +163,7 @@ type settings struct {
 	jwtSecret          []byte
 	accessTokenTTL     time.Duration
 	sessionTTL         time.Duration
+	sessionIdleTTL     time.Duration
 	tokenSources       []string
 	messageBytes       int
 	messagesPerSecond  int
@@ -179,6 +191,7 @@ func (s *settings) table() []setting {
 		{"JWT_SECRET", "", "signs the tokens, at least 32 bytes; unset: made at each start; required in release", optional(secret(&s.jwtSecret))},
 		{"ACCESS_TOKEN_TTL", "15m", "how long a token lives", duration(&s.accessTokenTTL)},
 		{"SESSION_TTL", "720h", "how long a login lives, however much it is used", duration(&s.sessionTTL)},
+		{"SESSION_IDLE_TTL", "168h", "how long a login lives that is not used", duration(&s.sessionIdleTTL)},
 		{"WS_TOKEN_SOURCES", "", "how a handshake may bring its credential; unset: " + strings.Join(middleware.Sources, ",") + ", in release without query", list(&s.tokenSources, oneOf(middleware.Sources...))},
 		{"WS_MESSAGE_BYTES", "65536", "the largest message a client may send, in bytes", number(&s.messageBytes, 1)},
 		{"WS_MESSAGES_PER_SECOND", "20", "for one connection, with a burst of twice that; 0: no limit", number(&s.messagesPerSecond, 0)},
@@ -253,10 +266,10 @@ func (s *settings) appOptions(address, port string, log *slog.Logger) handlers.O
 	if s.publicURL == "" {
 		s.publicURL = address
 	}
-	origins := append([]string{s.publicURL}, s.allowedOrigins...)
+	own := []string{s.publicURL}
 	if !s.release() {
 		for _, loopback := range []string{"localhost", "127.0.0.1", "[::1]"} {
-			origins = append(origins, "http://"+loopback+":"+port)
+			own = append(own, "http://"+loopback+":"+port)
 		}
 	}
 	if s.jwtSecret == nil {
@@ -266,10 +279,12 @@ func (s *settings) appOptions(address, port string, log *slog.Logger) handlers.O
 	}
 	return handlers.Options{
 		PublicURL:      s.publicURL,
-		Origins:        origins,
+		OwnOrigins:     own,
+		AllowedOrigins: s.allowedOrigins,
 		JWTSecret:      s.jwtSecret,
 		AccessTokenTTL: s.accessTokenTTL,
 		SessionTTL:     s.sessionTTL,
+		SessionIdleTTL: s.sessionIdleTTL,
 		TokenSources:   s.tokenSources,
 		TrustedProxies: s.trustedProxies,
 		HTTPS:          strings.HasPrefix(s.publicURL, "https://"),

@@ -23,8 +23,9 @@ var usernamePattern = regexp.MustCompile(`^[A-Za-z0-9._-]{3,32}$`)
 
 // account has the routes of a person's own account.
 type account struct {
-	users models.Users
-	now   func() time.Time
+	users    models.Users
+	attempts models.Attempts
+	now      func() time.Time
 }
 
 // credentials is the body of register and of login.
@@ -47,6 +48,13 @@ func (a account) register(c *gin.Context) error {
 	if err := in.validate(); err != nil {
 		return err
 	}
+	wait, err := a.attempts.Register(c.Request.Context(), c.ClientIP(), a.now())
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		return tooManyAttempts(wait)
+	}
 	hash, err := models.HashPassword(c.Request.Context(), in.Password)
 	if err != nil {
 		return err
@@ -55,7 +63,7 @@ func (a account) register(c *gin.Context) error {
 	if errors.Is(err, models.ErrConflict) {
 		return &middleware.Refusal{
 			Code: "username_taken", Detail: "This username is taken. Choose another.",
-			Fields: []middleware.FieldFault{{Field: "username", Detail: "It is taken."}},
+			Fields: []middleware.FieldFault{{Field: "username", Detail: "This username is taken."}},
 		}
 	}
 	if err != nil {
@@ -74,6 +82,8 @@ func (in credentials) validate() error {
 	switch n := utf8.RuneCountInString(models.NormalizePassword(in.Password)); {
 	case n < minPasswordCharacters || n > maxPasswordCharacters:
 		faults = append(faults, middleware.FieldFault{Field: "password", Detail: "Use 8 to 128 characters, of any kind."})
+	case models.IsCommonPassword(in.Password):
+		faults = append(faults, middleware.FieldFault{Field: "password", Detail: "It is one of the most commonly used. Choose another."})
 	case strings.EqualFold(in.Password, in.Username):
 		faults = append(faults, middleware.FieldFault{Field: "password", Detail: "It is the username. Choose another."})
 	}

@@ -65,16 +65,17 @@ func newApp(t testing.TB, changes ...func(*handlers.Options, *hub.Options)) *tes
 
 	options := handlers.Options{
 		PublicURL:      a.url,
-		Origins:        []string{a.url},
+		OwnOrigins:     []string{a.url},
 		JWTSecret:      []byte(jwtSecret),
 		AccessTokenTTL: 15 * time.Minute,
 		SessionTTL:     720 * time.Hour,
+		SessionIdleTTL: 168 * time.Hour,
 		TokenSources:   middleware.Sources,
 		Now:            a.clock.now,
 		Log:            log,
 	}
 	limits := hub.Options{
-		MessageBytes: 65536, MessagesPerSecond: 20, ConnectionsPerUser: 32, Connections: 10000,
+		MessageBytes: 65536, MessagesPerSecond: 20, ConnectionsPerUser: 32, Connections: 10000, Subprotocol: middleware.Subprotocol,
 		Now: a.clock.now, Log: log,
 	}
 	for _, change := range changes {
@@ -284,8 +285,9 @@ func (s *socket) expectClose(t testing.TB, why hub.Closing) {
 
 // clock is the app's time, which a test can move.
 type clock struct {
-	mu     sync.Mutex
-	offset time.Duration
+	mu      sync.Mutex
+	stopped time.Time
+	offset  time.Duration
 }
 
 func newClock() *clock { return &clock{} }
@@ -293,7 +295,18 @@ func newClock() *clock { return &clock{} }
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return time.Now().Add(c.offset)
+	at := c.stopped
+	if at.IsZero() {
+		at = time.Now()
+	}
+	return at.Add(c.offset)
+}
+
+// stop makes the time stand still, so that a test can stand exactly on a limit.
+func (c *clock) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopped = time.Now()
 }
 
 func (c *clock) advance(d time.Duration) {

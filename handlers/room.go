@@ -1,40 +1,29 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"regexp"
-	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/gorilla/websocket"
 
 	"example.com/handshake/handlers/hub"
 	"example.com/handshake/middleware"
+	"example.com/handshake/models"
 )
+
+// renewWait is how long a connection waits for the database to tell whether a fresh token is good.
+const renewWait = 5 * time.Second
 
 var roomPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // rooms has the route of the socket. All is decided before the upgrade, because
 // afterwards there is no status to answer with.
 type rooms struct {
-	hub      *hub.Hub
-	upgrader *websocket.Upgrader
-}
-
-func newRooms(h *hub.Hub) rooms {
-	return rooms{hub: h, upgrader: &websocket.Upgrader{
-		Subprotocols: []string{middleware.Subprotocol},
-		// middleware.Origin has decided. The default compares with the Host header, which the client chose.
-		CheckOrigin: func(*http.Request) bool { return true },
-		// What gorilla has to say goes to the caller as an error, and is told as all errors are.
-		Error: func(http.ResponseWriter, *http.Request, int, error) {},
-		// Small buffers of its own, so that net/http's larger ones are let go.
-		ReadBufferSize:  512,
-		WriteBufferSize: 512,
-		WriteBufferPool: new(sync.Pool),
-	}}
+	hub    *hub.Hub
+	bearer *middleware.Bearer
 }
 
 func validateRoom(name string) error {
@@ -62,19 +51,35 @@ func (r rooms) join(c *gin.Context) error {
 		return refusal("upgrade_required", "This handshake would be let in. Ask again with Upgrade: websocket.")
 	}
 	c.Status(http.StatusSwitchingProtocols) // for the access log
-	conn, err := r.upgrader.Upgrade(c.Writer, c.Request, nil)
-	if err != nil {
-		r.hub.Release(who.UserID)
+	if err := r.hub.Join(c.Writer, c.Request, c.Param("room"), member(who, middleware.Via(c)), r.renew); err != nil {
 		return refusal("bad_handshake", "The handshake could not be completed: "+err.Error())
 	}
-	r.hub.Join(conn, c.Param("room"), hub.Member{
+	return nil
+}
+
+// renew checks a token that came by a frame, as the gate does one that came by a request.
+func (r rooms) renew(raw string) (hub.Member, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), renewWait)
+	defer cancel()
+	who, err := r.bearer.Check(ctx, raw)
+	if refused, ok := errors.AsType[*middleware.Refusal](err); ok {
+		if refused.Code == "token_expired" {
+			return hub.Member{}, hub.ErrTokenExpired
+		}
+		return hub.Member{}, hub.ErrTokenInvalid
+	}
+	return member(who, ""), err
+}
+
+func member(who models.Identity, via string) hub.Member {
+	return hub.Member{
 		UserID:    who.UserID,
 		Username:  who.Username,
 		SessionID: who.SessionID,
-		Via:       middleware.Via(c),
+		Via:       via,
+		IssuedAt:  who.IssuedAt,
 		ExpiresAt: who.ExpiresAt,
-	})
-	return nil
+	}
 }
 
 func noSeat(err error) error {

@@ -7,7 +7,7 @@ package handlers
 
 import (
 	"log/slog"
-	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -22,25 +22,18 @@ import (
 // Options are what an App can be told. All of them are needed.
 type Options struct {
 	PublicURL      string   // scheme and host, as browsers see the app
-	Origins        []string // of the pages that may open sockets
+	OwnOrigins     []string // of the app's own pages
+	AllowedOrigins []string // of other pages that may open sockets
 	JWTSecret      []byte   // at least middleware.MinSecretBytes
 	AccessTokenTTL time.Duration
-	SessionTTL     time.Duration
-	TokenSources   []string // of middleware.Sources, those that are open
-	TrustedProxies []string // CIDRs whose X-Forwarded-For is believed
-	HTTPS          bool     // whether PublicURL is https
+	SessionTTL     time.Duration // however much it is used
+	SessionIdleTTL time.Duration // when it is not used
+	TokenSources   []string      // of middleware.Sources, those that are open
+	TrustedProxies []string      // CIDRs whose X-Forwarded-For is believed
+	HTTPS          bool          // whether PublicURL is https
 	Now            func() time.Time
 	Log            *slog.Logger
 }
-
-// App answers HTTP. Its sockets are those of the hub it was given.
-type App struct {
-	http.Handler
-	draining *atomic.Bool
-}
-
-// Drain makes the app say that it is not ready, so that nobody sends it new work.
-func (a *App) Drain() { a.draining.Store(true) }
 
 // New returns the app, every route in place.
 func New(db *models.DB, h *hub.Hub, o Options) (*App, error) {
@@ -56,12 +49,12 @@ func New(db *models.DB, h *hub.Hub, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	app := &App{Handler: router, draining: new(atomic.Bool)}
+	app := &App{Handler: router, db: db, hub: h, now: o.Now, draining: new(atomic.Bool)}
 
-	accounts := account{db.Users, o.Now}
-	logins := sessions{db.Users, db.Sessions, bearer, h, o.SessionTTL, o.Now}
+	accounts := account{db.Users, db.Attempts, o.Now}
+	logins := sessions{db.Users, db.Sessions, db.Attempts, bearer, h, o.SessionTTL, o.SessionIdleTTL, o.HTTPS, o.Now}
 	ticketing := tickets{db.Tickets, o.Now}
-	chat := newRooms(h)
+	chat := rooms{h, bearer}
 	healthy := health{db, app.draining}
 
 	// For everybody.
@@ -71,16 +64,20 @@ func New(db *models.DB, h *hub.Hub, o Options) (*App, error) {
 	router.GET("/readyz", handle(healthy.ready))
 	router.POST("/api/register", handle(accounts.register))
 	router.POST("/api/login", handle(logins.login))
+	router.POST("/api/refresh", middleware.SameOrigin(o.OwnOrigins), handle(logins.refresh)) // by its cookie
 
 	// With a token in the Authorization header.
 	protected := router.Group("/api", bearer.Gate)
 	protected.GET("/me", handle(accounts.me))
 	protected.POST("/logout", handle(logins.logout))
+	protected.GET("/sessions", handle(logins.list))
+	protected.DELETE("/sessions", handle(logins.endAll))
+	protected.DELETE("/sessions/:id", handle(logins.endOne))
 	protected.POST("/tickets", handle(ticketing.issue))
 
 	// The socket: more ways in, the same gate.
 	router.GET("/ws/:room",
-		middleware.Origin(o.Origins, o.Log),
+		middleware.Origin(slices.Concat(o.OwnOrigins, o.AllowedOrigins), o.Log),
 		middleware.Handshake,
 		handle(validRoom),
 		middleware.TokenSource(o.TokenSources),

@@ -12,16 +12,21 @@ import (
 	"example.com/handshake/models"
 )
 
-// maxUserAgent is how much of a User-Agent header is kept, in bytes.
-const maxUserAgent = 256
+const (
+	refreshCookie = "refresh_token"
+	maxUserAgent  = 256 // bytes of the header that are kept
+)
 
-// sessions has the routes that start and end a login on a device.
+// sessions has the routes that start, keep up and end a login on a device.
 type sessions struct {
 	users    models.Users
 	sessions models.Sessions
+	attempts models.Attempts
 	bearer   *middleware.Bearer
 	hub      *hub.Hub
-	life     time.Duration
+	life     time.Duration // of a login, however much it is used
+	idleLife time.Duration // of a login that is not used
+	https    bool
 	now      func() time.Time
 }
 
@@ -33,7 +38,21 @@ type tokenReply struct {
 	SessionID   string    `json:"session_id"`
 }
 
-var errBadCredentials = refusal("bad_credentials", "The username or the password is not right.")
+type sessionReply struct {
+	ID         string    `json:"id"`
+	CreatedAt  time.Time `json:"created_at"`
+	LastUsedAt time.Time `json:"last_used_at"`
+	ExpiresAt  time.Time `json:"expires_at"`
+	UserAgent  string    `json:"user_agent"`
+	IP         string    `json:"ip"`
+	Current    bool      `json:"current"`
+	Sockets    int       `json:"sockets"`
+}
+
+var (
+	errBadCredentials = refusal("bad_credentials", "The username or the password is not right.")
+	errSessionEnded   = refusal("session_ended", "There is no login to refresh, or no longer. Log in again.")
+)
 
 func (s sessions) login(c *gin.Context) error {
 	var in credentials
@@ -45,15 +64,17 @@ func (s sessions) login(c *gin.Context) error {
 		return err
 	}
 	now := s.now().UTC()
+	agent := c.Request.UserAgent()
 	session := models.Session{
 		ID:         models.NewID(),
 		UserID:     user.ID,
-		UserAgent:  c.Request.UserAgent()[:min(maxUserAgent, len(c.Request.UserAgent()))],
+		UserAgent:  agent[:min(maxUserAgent, len(agent))],
 		IP:         c.ClientIP(),
 		CreatedAt:  now,
 		LastUsedAt: now,
-		ExpiresAt:  now.Add(s.life),
+		ExpiresAt:  s.expiry(now, now),
 	}
+	refresh := session.NewRefreshToken()
 	raw, token, err := s.bearer.Sign(user.ID, session.ID)
 	if err != nil {
 		return err
@@ -61,6 +82,49 @@ func (s sessions) login(c *gin.Context) error {
 	if err := s.sessions.Start(c.Request.Context(), session, token); err != nil {
 		return err
 	}
+	s.reply(c, session, refresh, raw, token)
+	return nil
+}
+
+// refresh exchanges the cookie for a fresh token and the next cookie.
+func (s sessions) refresh(c *gin.Context) error {
+	cookie, err := c.Cookie(refreshCookie)
+	if err != nil {
+		return errSessionEnded
+	}
+	var raw string
+	var token models.Token
+	now := s.now().UTC()
+	session, next, err := s.sessions.Refresh(c.Request.Context(), cookie, now, func(session *models.Session) (models.Token, error) {
+		session.ExpiresAt = s.expiry(session.CreatedAt, now)
+		raw, token, err = s.bearer.Sign(session.UserID, session.ID)
+		return token, err
+	})
+	switch {
+	case errors.Is(err, models.ErrReused):
+		s.hub.EndSession(session.ID, hub.SessionEnded)
+		s.clearCookie(c)
+		return errSessionEnded
+	case errors.Is(err, models.ErrNotFound): // the other of two tabs may have the cookie's successor, so it stays
+		return errSessionEnded
+	case err != nil:
+		return err
+	}
+	s.reply(c, session, next, raw, token)
+	return nil
+}
+
+// expiry is when a login ends that began at created and was used now.
+func (s sessions) expiry(created, now time.Time) time.Time {
+	absolute, idle := created.Add(s.life), now.Add(s.idleLife)
+	if idle.Before(absolute) {
+		return idle
+	}
+	return absolute
+}
+
+func (s sessions) reply(c *gin.Context, session models.Session, refresh, raw string, token models.Token) {
+	s.setCookie(c, refresh, session.ExpiresAt.Sub(s.now()))
 	c.Header("Cache-Control", "no-store")
 	c.JSON(http.StatusOK, tokenReply{
 		AccessToken: raw,
@@ -69,13 +133,34 @@ func (s sessions) login(c *gin.Context) error {
 		ExpiresAt:   token.ExpiresAt,
 		SessionID:   session.ID,
 	})
-	return nil
 }
+
+func (s sessions) setCookie(c *gin.Context, value string, life time.Duration) {
+	http.SetCookie(c.Writer, &http.Cookie{
+		Name:     refreshCookie,
+		Value:    value,
+		Path:     "/api",
+		MaxAge:   int(life / time.Second),
+		Secure:   s.https,
+		HttpOnly: true,
+		SameSite: http.SameSiteStrictMode,
+	})
+}
+
+func (s sessions) clearCookie(c *gin.Context) { s.setCookie(c, "", -time.Second) }
 
 // authenticate tells nobody whether it was the name or the password that is wrong,
 // by word or by time: an unknown name costs one hash, as a known one does.
 func (s sessions) authenticate(c *gin.Context, in credentials) (models.User, error) {
-	user, err := s.users.ByName(c.Request.Context(), in.Username)
+	ctx, address := c.Request.Context(), c.ClientIP()
+	wait, err := s.attempts.Wait(ctx, in.Username, address, s.now())
+	if err != nil {
+		return models.User{}, err
+	}
+	if wait > 0 {
+		return models.User{}, tooManyAttempts(wait)
+	}
+	user, err := s.users.ByName(ctx, in.Username)
 	if err != nil && !errors.Is(err, models.ErrNotFound) {
 		return models.User{}, err
 	}
@@ -83,24 +168,93 @@ func (s sessions) authenticate(c *gin.Context, in credentials) (models.User, err
 	if hash == "" {
 		hash = models.NobodysHash
 	}
-	right, err := models.CheckPassword(c.Request.Context(), hash, in.Password)
+	right, err := models.CheckPassword(ctx, hash, in.Password)
 	if err != nil {
 		return models.User{}, err
 	}
-	if !right || user.DisabledAt != nil {
+	right = right && user.DisabledAt == nil
+	wait, err = s.attempts.Settle(ctx, in.Username, address, right, s.now())
+	switch {
+	case err != nil:
+		return models.User{}, err
+	case wait > 0:
+		return models.User{}, tooManyAttempts(wait)
+	case !right:
 		return models.User{}, errBadCredentials
 	}
 	return user, nil
 }
 
-// logout ends the session that the request's token belongs to, and its sockets.
-func (s sessions) logout(c *gin.Context) error {
+func tooManyAttempts(wait time.Duration) error {
+	return &middleware.Refusal{Code: "too_many_attempts", Detail: "There were too many attempts. Wait, then try again.", RetryAfter: wait}
+}
+
+// list has the person's own logins.
+func (s sessions) list(c *gin.Context) error {
 	who := middleware.CurrentSession(c)
-	err := s.sessions.End(c.Request.Context(), who.UserID, who.SessionID, s.now())
-	if err != nil && !errors.Is(err, models.ErrNotFound) { // ended meanwhile: that is what was asked for
+	found, err := s.sessions.List(c.Request.Context(), who.UserID, s.now())
+	if err != nil {
 		return err
 	}
-	s.hub.EndSession(who.SessionID, hub.SessionEnded)
+	sockets := s.hub.Sockets()
+	list := make([]sessionReply, len(found))
+	for i, session := range found {
+		list[i] = sessionReply{
+			ID:         session.ID,
+			CreatedAt:  session.CreatedAt,
+			LastUsedAt: session.LastUsedAt,
+			ExpiresAt:  session.ExpiresAt,
+			UserAgent:  session.UserAgent,
+			IP:         session.IP,
+			Current:    session.ID == who.SessionID,
+			Sockets:    sockets[session.ID],
+		}
+	}
+	c.JSON(http.StatusOK, gin.H{"sessions": list})
+	return nil
+}
+
+// logout ends the session that the request's token belongs to.
+func (s sessions) logout(c *gin.Context) error {
+	who := middleware.CurrentSession(c)
+	err := s.end(c, who.SessionID)
+	if errors.Is(err, models.ErrNotFound) { // it ended meanwhile: that is what was asked for
+		err = nil
+	}
+	return err
+}
+
+// endOne ends one of the person's sessions. Another person's is as good as none.
+func (s sessions) endOne(c *gin.Context) error { return s.end(c, c.Param("id")) }
+
+// endAll ends every session of the person, this one too.
+func (s sessions) endAll(c *gin.Context) error {
+	who := middleware.CurrentSession(c)
+	found, err := s.sessions.List(c.Request.Context(), who.UserID, s.now())
+	if err != nil {
+		return err
+	}
+	if err := s.sessions.EndAll(c.Request.Context(), who.UserID, s.now()); err != nil {
+		return err
+	}
+	for _, session := range found {
+		s.hub.EndSession(session.ID, hub.SessionEnded)
+	}
+	s.clearCookie(c)
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+// end is confirmed once it is in the database, and its sockets are told.
+func (s sessions) end(c *gin.Context, id string) error {
+	who := middleware.CurrentSession(c)
+	if err := s.sessions.End(c.Request.Context(), who.UserID, id, s.now()); err != nil {
+		return err
+	}
+	s.hub.EndSession(id, hub.SessionEnded)
+	if id == who.SessionID {
+		s.clearCookie(c)
+	}
 	c.Status(http.StatusNoContent)
 	return nil
 }

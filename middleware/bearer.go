@@ -80,11 +80,15 @@ func (b *Bearer) Sign(userID, sessionID string) (raw string, row models.Token, e
 // ticket that SpendTicket has taken. After it, CurrentSession tells who it is.
 func (b *Bearer) Gate(c *gin.Context) {
 	if tokenID := c.GetString(ticketTokenKey); tokenID != "" {
-		if who, err := b.find(c.Request.Context(), tokenID); err != nil {
-			refuse(c, err)
-		} else {
-			c.Set(sessionKey, who)
+		who, err := b.find(c.Request.Context(), tokenID)
+		if err == errInvalidToken {
+			err = errInvalidTicket
 		}
+		if err != nil {
+			refuse(c, err)
+			return
+		}
+		c.Set(sessionKey, who)
 		return
 	}
 	raw, err := bearerHeader(c.Request)
@@ -146,10 +150,14 @@ func (b *Bearer) identify(ctx context.Context, raw string, claims jwt.MapClaims)
 		return models.Identity{}, errInvalidToken
 	}
 	who, err := b.find(ctx, id)
-	if err == nil && (claims["sub"] != who.UserID || claims["sid"] != who.SessionID) {
+	if err != nil {
+		return models.Identity{}, err
+	}
+	if claims["sub"] != who.UserID || claims["sid"] != who.SessionID ||
+		claims["iat"] != float64(who.IssuedAt.Unix()) || claims["exp"] != float64(who.ExpiresAt.Unix()) {
 		return models.Identity{}, errInvalidToken
 	}
-	return who, err
+	return who, nil
 }
 
 // find asks for the row, which says what no signature can: that the session lives.
@@ -201,8 +209,8 @@ func bearerHeader(r *http.Request) (string, error) {
 }
 
 var (
-	errInvalidToken = &Refusal{Code: "invalid_token", Detail: "The token is not valid, or no longer. Log in again."}
-	errTokenExpired = &Refusal{Code: "token_expired", Detail: "The token has expired. Refresh it, or log in again."}
+	errInvalidToken error = &Refusal{Code: "invalid_token", Detail: "The token is not valid, or no longer. Log in again."}
+	errTokenExpired error = &Refusal{Code: "token_expired", Detail: "The token has expired. Refresh it, or log in again."}
 )
 
 func noToken(detail string) *Refusal { return &Refusal{Code: "no_token", Detail: detail} }

@@ -12,7 +12,7 @@ import (
 // ticketTokenKey is where a request keeps the id of the token that its ticket stands for.
 const ticketTokenKey = "ticket_token"
 
-var errInvalidTicket = &Refusal{
+var errInvalidTicket error = &Refusal{
 	Code:   "invalid_token",
 	Detail: "The ticket is not valid for this room, or no longer: it can be used once, within 30 seconds. Ask for another.",
 }

@@ -3,11 +3,15 @@
 CREATE TABLE sessions (
     id           TEXT      NOT NULL PRIMARY KEY,
     user_id      TEXT      NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    refresh_hash TEXT      NOT NULL, -- SHA-256 of the refresh token that can be used next
+    previous_refresh_hash TEXT,      -- of the one before
+    rotated_at   TIMESTAMP,          -- when the one became the other
     user_agent   TEXT      NOT NULL,
     ip           TEXT      NOT NULL,
     created_at   TIMESTAMP NOT NULL,
-    last_used_at TIMESTAMP NOT NULL,
-    expires_at   TIMESTAMP NOT NULL, -- the latest moment it can live to, however much it is used
+    last_used_at TIMESTAMP NOT NULL, -- the login, or the last refresh
+    expires_at   TIMESTAMP NOT NULL, -- moves with each use, up to the longest life of a login
     ended_at     TIMESTAMP
 );
 CREATE INDEX sessions_user_id ON sessions (user_id);
+CREATE INDEX sessions_expires_at ON sessions (expires_at);

@@ -18,8 +18,7 @@ import (
 //go:embed *.sql
 var files embed.FS
 
-// Check looks at an existing database through a connection that cannot write,
-// and returns an error if a newer version of the program made its schema.
+// Check returns an error if a newer version of the program made the schema. It only reads.
 func Check(ctx context.Context, db *sql.DB) error {
 	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files)
 	if err != nil {
@@ -46,8 +45,12 @@ func Check(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// Apply brings the schema up to the newest version, each file in one transaction.
+// Apply brings the schema up to the newest version, each file in one transaction,
+// unless Check has something against it.
 func Apply(ctx context.Context, db *sql.DB) error {
+	if err := Check(ctx, db); err != nil {
+		return err
+	}
 	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files)
 	if err != nil {
 		return err

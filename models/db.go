@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -29,6 +30,7 @@ type DB struct {
 	Sessions Sessions
 	Tokens   Tokens
 	Tickets  Tickets
+	Attempts Attempts
 
 	reader, writer *sql.DB
 }
@@ -40,24 +42,25 @@ type pools struct{ read, write *gorm.DB }
 
 // Open opens the SQLite file at path, and makes it, with its folder and readable
 // by its owner only, where there is none. An existing file is first shown to
-// check through a connection that cannot write; then migrate brings it up to date.
+// check through a connection that cannot write; then migrate brings it up to date,
+// and is to check again, as a file with a rollback journal beside it is not shown before.
 // An error names the file and says what is wrong; the file is then as it was.
 func Open(ctx context.Context, path string, check, migrate func(context.Context, *sql.DB) error) (*DB, error) {
-	file, err := prepareFile(path)
+	uri, err := prepareFile(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := inspect(ctx, file, check); err != nil {
+	if err := inspect(ctx, path, uri, check); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	db, err := connect(ctx, file, migrate)
+	db, err := connect(ctx, uri, migrate)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return db, nil
 }
 
-func connect(ctx context.Context, file string, migrate func(context.Context, *sql.DB) error) (_ *DB, err error) {
+func connect(ctx context.Context, uri string, migrate func(context.Context, *sql.DB) error) (_ *DB, err error) {
 	db := &DB{}
 	defer func() {
 		if err != nil {
@@ -65,16 +68,16 @@ func connect(ctx context.Context, file string, migrate func(context.Context, *sq
 		}
 	}()
 	var p pools
-	if p.write, db.writer, err = pool(file+"?"+writeConnection, 1); err != nil {
+	if p.write, db.writer, err = pool(uri+"?"+writeConnection, 1); err != nil {
 		return nil, err
 	}
 	if err := migrate(ctx, db.writer); err != nil {
 		return nil, fmt.Errorf("could not bring the schema up to date: %w", err)
 	}
-	if p.read, db.reader, err = pool(file+"?"+readConnection, max(4, runtime.NumCPU())); err != nil {
+	if p.read, db.reader, err = pool(uri+"?"+readConnection, max(4, runtime.NumCPU())); err != nil {
 		return nil, err
 	}
-	db.Users, db.Sessions, db.Tickets = Users{p}, Sessions{p}, Tickets{p}
+	db.Users, db.Sessions, db.Tickets, db.Attempts = Users{p}, Sessions{p}, Tickets{p}, Attempts{p}
 	db.Tokens, err = newTokens(ctx, p, db.reader)
 	return db, err
 }
@@ -117,18 +120,37 @@ func prepareFile(path string) (string, error) {
 	return "file://" + (&url.URL{Path: uri}).EscapedPath(), f.Close()
 }
 
-// inspect opens the file for reading alone, as setting the journal mode writes to it.
-func inspect(ctx context.Context, file string, check func(context.Context, *sql.DB) error) error {
-	db, err := sql.Open(driverName, file+"?mode=ro")
+// inspect shows the file to check and changes nothing about it, which opening it
+// for writing would: that sets the journal mode.
+func inspect(ctx context.Context, path, uri string, check func(context.Context, *sql.DB) error) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	const magic = "SQLite format 3\x00"
+	header := make([]byte, len(magic))
+	if n, _ := io.ReadFull(f, header); n > 0 && string(header) != magic {
+		return errors.New("this is not an SQLite database")
+	}
+	if exists(path + "-journal") {
+		return nil // reading would roll it back; migrate checks, once that is done
+	}
+	options := "?mode=ro"
+	if !exists(path + "-wal") {
+		options += "&immutable=1" // no other files are made beside it
+	}
+	db, err := sql.Open(driverName, uri+options)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	var tables int
-	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables); err != nil {
-		return fmt.Errorf("this is not a database that SQLite can read: %w", err)
-	}
 	return check(ctx, db)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // Ping returns ErrUnavailable unless the database answers a question.

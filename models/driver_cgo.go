@@ -12,8 +12,8 @@ import (
 const driverName = "sqlite3"
 
 const (
-	everyConnection = "_busy_timeout=5000&_foreign_keys=on"
-	writeConnection = everyConnection + "&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate"
+	everyConnection = "_busy_timeout=5000&_foreign_keys=on&_synchronous=FULL"
+	writeConnection = everyConnection + "&_journal_mode=WAL&_txlock=immediate"
 	readConnection  = everyConnection + "&_query_only=on"
 )
 

@@ -15,8 +15,8 @@ import (
 const driverName = "sqlite"
 
 const (
-	everyConnection = "_pragma=busy_timeout(5000)&_pragma=foreign_keys(on)&_time_format=sqlite"
-	writeConnection = everyConnection + "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
+	everyConnection = "_pragma=busy_timeout(5000)&_pragma=foreign_keys(on)&_pragma=synchronous(FULL)&_time_format=sqlite"
+	writeConnection = everyConnection + "&_pragma=journal_mode(WAL)&_txlock=immediate"
 	readConnection  = everyConnection + "&_pragma=query_only(on)"
 )
 

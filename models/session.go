@@ -2,25 +2,47 @@ package models
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
 )
 
+// reuseGrace is how long after a rotation the refresh token before it may still
+// arrive without ending the session: two tabs can use one at the same time.
+const reuseGrace = 10 * time.Second
+
+// ErrReused means that a refresh token came back that had been exchanged for
+// another. Two people have it, so the session has been ended.
+var ErrReused = errors.New("the refresh token was used before")
+
 // Session is one login on one device.
 type Session struct {
-	ID         string
-	UserID     string
-	UserAgent  string
-	IP         string
-	CreatedAt  time.Time
-	LastUsedAt time.Time
-	ExpiresAt  time.Time // the latest moment it can live to
-	EndedAt    *time.Time
+	ID                  string
+	UserID              string
+	RefreshHash         string
+	PreviousRefreshHash *string
+	RotatedAt           *time.Time
+	UserAgent           string
+	IP                  string
+	CreatedAt           time.Time
+	LastUsedAt          time.Time // the login, or the last refresh
+	ExpiresAt           time.Time
+	EndedAt             *time.Time
 }
 
 // Sessions is the store of the sessions table.
 type Sessions struct{ pools }
+
+// NewRefreshToken gives the session a new refresh token, and returns it. It begins
+// with the session's id, so that one which is no longer stored still tells whose it was.
+func (session *Session) NewRefreshToken() (raw string) {
+	raw = session.ID + "." + NewID()
+	session.RefreshHash = hash(raw)
+	return raw
+}
 
 // Start stores a new session together with its first token: both or neither.
 func (s Sessions) Start(ctx context.Context, session Session, token Token) error {
@@ -32,10 +54,88 @@ func (s Sessions) Start(ctx context.Context, session Session, token Token) error
 	}))
 }
 
+// Refresh exchanges a refresh token for the next one, and stores the access token
+// that renew returns: all or nothing. renew also sets when the session expires.
+// ErrNotFound: the token is no good. ErrReused: the session is ended by this.
+func (s Sessions) Refresh(ctx context.Context, raw string, now time.Time, renew func(*Session) (Token, error)) (session Session, next string, err error) {
+	now = now.UTC()
+	reused := false
+	err = s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
+		id, _, _ := strings.Cut(raw, ".")
+		if session, err = gorm.G[Session](tx).Where(liveSession, now).Where("id = ?", id).Take(ctx); err != nil {
+			return err
+		}
+		presented := hash(raw)
+		if presented != session.RefreshHash {
+			if session.rotatedJustNow(presented, now) {
+				return gorm.ErrRecordNotFound
+			}
+			reused = true
+			_, err = gorm.G[Session](tx).Where("id = ?", id).Update(ctx, "ended_at", now)
+			return err
+		}
+		token, err := renew(&session)
+		if err != nil {
+			return err
+		}
+		next = session.NewRefreshToken()
+		session.PreviousRefreshHash, session.RotatedAt, session.LastUsedAt = &presented, &now, now
+		err = oneRow(gorm.G[Session](tx).Where("id = ? AND refresh_hash = ?", id, presented).Updates(ctx, session))
+		if err != nil {
+			return err
+		}
+		return gorm.G[Token](tx).Create(ctx, &token)
+	})
+	if reused && err == nil {
+		return session, "", ErrReused
+	}
+	return session, next, translate(err)
+}
+
+func (session *Session) rotatedJustNow(presented string, now time.Time) bool {
+	return session.PreviousRefreshHash != nil && *session.PreviousRefreshHash == presented &&
+		now.Before(session.RotatedAt.Add(reuseGrace))
+}
+
+// liveSession is true of the sessions that are neither ended nor expired, of users who are not disabled.
+const liveSession = `sessions.ended_at IS NULL AND sessions.expires_at > ?
+	AND EXISTS (SELECT 1 FROM users WHERE users.id = sessions.user_id AND users.disabled_at IS NULL)`
+
+// List returns a user's live sessions, the newest first.
+func (s Sessions) List(ctx context.Context, userID string, now time.Time) ([]Session, error) {
+	list, err := gorm.G[Session](s.read).Where(liveSession, now.UTC()).
+		Where("user_id = ?", userID).Order("created_at DESC").Find(ctx)
+	return list, translate(err)
+}
+
+// Dead returns those of the sessions that are not live.
+func (s Sessions) Dead(ctx context.Context, ids []string, now time.Time) ([]string, error) {
+	alive := map[string]bool{}
+	for some := range slices.Chunk(ids, 500) { // a statement takes a limited number of values
+		found, err := gorm.G[Session](s.read).Where(liveSession, now.UTC()).
+			Select("id").Where("id IN ?", some).Find(ctx)
+		if err != nil {
+			return nil, translate(err)
+		}
+		for _, session := range found {
+			alive[session.ID] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return alive[id] }), nil
+}
+
 // End ends a session, and with it every token and ticket it gave out.
 // ErrNotFound: this user has no such session, or it has ended.
 func (s Sessions) End(ctx context.Context, userID, id string, now time.Time) error {
-	return oneRow(gorm.G[Session](s.write).
-		Where("id = ? AND user_id = ? AND ended_at IS NULL", id, userID).
+	return oneRow(gorm.G[Session](s.write).Where(liveSession, now.UTC()).
+		Where("id = ? AND user_id = ?", id, userID).
 		Update(ctx, "ended_at", now.UTC()))
+}
+
+// EndAll ends every session of a user.
+func (s Sessions) EndAll(ctx context.Context, userID string, now time.Time) error {
+	_, err := gorm.G[Session](s.write).
+		Where("user_id = ? AND ended_at IS NULL", userID).
+		Update(ctx, "ended_at", now.UTC())
+	return translate(err)
 }

@@ -19,6 +19,7 @@ type Token struct {
 // Identity is whom a token speaks for.
 type Identity struct {
 	TokenID   string
+	IssuedAt  time.Time
 	ExpiresAt time.Time // when the token ends
 	SessionID string
 	UserID    string
@@ -35,7 +36,7 @@ type Tokens struct {
 // reflection would cost more than the question itself.
 func newTokens(ctx context.Context, p pools, reader *sql.DB) (Tokens, error) {
 	find, err := reader.PrepareContext(ctx, `
-		SELECT t.id, t.expires_at, t.session_id, t.user_id, u.username
+		SELECT t.id, t.issued_at, t.expires_at, t.session_id, t.user_id, u.username
 		FROM tokens t
 		JOIN sessions s ON s.id = t.session_id AND s.ended_at IS NULL AND s.expires_at > ?
 		JOIN users u ON u.id = t.user_id AND u.disabled_at IS NULL
@@ -48,7 +49,7 @@ func newTokens(ctx context.Context, p pools, reader *sql.DB) (Tokens, error) {
 func (s Tokens) Find(ctx context.Context, id string, now time.Time) (Identity, error) {
 	var who Identity
 	err := s.find.QueryRowContext(ctx, now.UTC(), id).
-		Scan(&who.TokenID, &who.ExpiresAt, &who.SessionID, &who.UserID, &who.Username)
+		Scan(&who.TokenID, &who.IssuedAt, &who.ExpiresAt, &who.SessionID, &who.UserID, &who.Username)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Identity{}, ErrNotFound
 	}

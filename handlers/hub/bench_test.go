@@ -43,22 +43,18 @@ func BenchmarkBroadcast(b *testing.B) {
 	b.StopTimer()
 }
 
-var upgrader = websocket.Upgrader{ReadBufferSize: 512, WriteBufferSize: 512, WriteBufferPool: new(sync.Pool)}
-
 // serve lets everybody in as the user that the path names.
 func serve(t testing.TB, h *hub.Hub) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user := r.URL.Path[1:]
-		conn, err := upgrader.Upgrade(w, r, nil)
-		if err != nil {
-			return
-		}
 		if err := h.Reserve(user); err != nil {
-			_ = conn.Close()
+			t.Error(err)
 			return
 		}
-		h.Join(conn, "lobby", hub.Member{UserID: user, Username: user, Via: "header"})
+		if err := h.Join(w, r, "lobby", hub.Member{UserID: user, Username: user, ExpiresAt: time.Now().Add(time.Hour)}, nil); err != nil {
+			t.Error(err)
+		}
 	}))
 	t.Cleanup(func() {
 		h.Shutdown(t.Context()) // it has ended by now

@@ -21,6 +21,7 @@ import (
 const (
 	maxTextCharacters = 4096
 	maxQueue          = 256              // frames that may wait for a slow reader
+	floodBytes        = 256 << 10        // that a message may take beyond its own size: headers, empty frames, pings
 	maxBadFrames      = 10               // in a row
 	writeWait         = 10 * time.Second // for what is queued to leave
 	pingEvery         = 30 * time.Second // two in a row without an answer end a connection
@@ -38,8 +39,10 @@ type client struct {
 	room   string
 	member Member
 	ws     *websocket.Conn // for reading
+	meter  *meter          // beneath it
 	conn   net.Conn        // for writing
 	rate   *rate.Limiter
+	renew  Renew
 	bad    int // bad frames in a row
 
 	mu         sync.Mutex
@@ -47,24 +50,38 @@ type client struct {
 	writing    bool        // a writer runs
 	ending     bool        // nothing more is queued: the close frame is the last
 	readDone   bool        // the reader has ended
+	expiresAt  time.Time   // when the token ends
+	warnAt     time.Time   // when the client is told that it will; zero: it has been
 	pingAt     time.Time
 	unanswered int // pings
 }
 
-func newClient(h *Hub, ws *websocket.Conn, room string, member Member) *client {
+func newClient(h *Hub, ws *websocket.Conn, room string, member Member, renew Renew) *client {
+	metered := ws.NetConn().(*meter)
 	c := &client{
-		id: rand.Text(), hub: h, room: room, member: member,
-		ws: ws, conn: ws.NetConn(),
+		id: rand.Text(), hub: h, room: room, member: member, renew: renew,
+		ws: ws, meter: metered, conn: metered.Conn,
 		rate:   rate.NewLimiter(rate.Inf, 0),
 		pingAt: h.options.Now().Add(pingEvery),
 	}
 	if n := h.options.MessagesPerSecond; n > 0 {
 		c.rate = rate.NewLimiter(rate.Limit(n), 2*n)
 	}
+	metered.tooMany = func() { c.end(TooManyMessages) }
+	c.setEnd(member)
 	ws.SetPingHandler(c.onPing)
 	ws.SetPongHandler(c.onPong)
 	ws.SetCloseHandler(c.onClose)
 	return c
+}
+
+// setEnd takes over the times of a token: its end, and when the client is told of
+// it, 60 s before or at half of a shorter life.
+func (c *client) setEnd(member Member) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.expiresAt = member.ExpiresAt
+	c.warnAt = member.ExpiresAt.Add(-min(time.Minute, member.ExpiresAt.Sub(member.IssuedAt)/2))
 }
 
 // send queues a frame. It never waits; a client whose queue is full is ended.
@@ -154,6 +171,9 @@ func (c *client) over() {
 func (c *client) read() {
 	defer c.readEnds()
 	for {
+		if !c.meter.spent {
+			c.meter.left = c.hub.options.MessageBytes + floodBytes
+		}
 		kind, message, err := c.ws.NextReader()
 		if err != nil {
 			return
@@ -230,8 +250,29 @@ func (c *client) obey(text []byte) {
 	switch in.Type {
 	case "message":
 		c.onMessage(in)
+	case "renew":
+		c.onRenew(in)
 	default:
-		c.refuse(in, "unknown_type", "This server knows frames of the type message.")
+		c.refuse(in, "unknown_type", "This server knows frames of the types message and renew.")
+	}
+}
+
+// onRenew moves the connection's end to that of a fresh token of the same user and session.
+func (c *client) onRenew(in inFrame) {
+	fresh, err := c.renew(in.Token)
+	switch {
+	case errors.Is(err, ErrTokenExpired):
+		c.end(TokenExpired)
+	case errors.Is(err, ErrTokenInvalid):
+		c.end(SessionEnded)
+	case err != nil:
+		c.refuse(in, "unavailable", "The token could not be checked just now. Try again.")
+	case fresh.UserID != c.member.UserID || fresh.SessionID != c.member.SessionID:
+		c.end(SessionEnded)
+	default:
+		c.bad = 0
+		c.setEnd(fresh)
+		c.send(encode(renewedFrame{"renewed", fresh.ExpiresAt}))
 	}
 }
 
@@ -284,12 +325,18 @@ func (c *client) onClose(int, string) error {
 	return nil
 }
 
-// tick does what the time demands: a ping, or an end where two have gone without an answer.
+// tick does what the time demands.
 func (c *client) tick(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.ending || now.Before(c.pingAt):
+	case c.ending:
+	case !now.Before(c.expiresAt):
+		c.endLocked(TokenExpired)
+	case !c.warnAt.IsZero() && !now.Before(c.warnAt):
+		c.warnAt = time.Time{}
+		c.queueLocked(encode(expiringFrame{"expiring", c.expiresAt}))
+	case now.Before(c.pingAt):
 	case c.unanswered == 2:
 		c.dropLocked()
 	default:

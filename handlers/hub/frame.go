@@ -47,6 +47,14 @@ type (
 		Type string `json:"type"` // joined, left: a user's first connection in the room, or the last
 		User string `json:"user"`
 	}
+	expiringFrame struct {
+		Type      string    `json:"type"` // expiring: the token is about to end
+		ExpiresAt time.Time `json:"expires_at"`
+	}
+	renewedFrame struct {
+		Type      string    `json:"type"` // renewed: after renew
+		ExpiresAt time.Time `json:"expires_at"`
+	}
 	errorFrame struct {
 		Type   string         `json:"type"` // error: the frame was understood as bad; the connection stays
 		Ref    jsontext.Value `json:"ref,omitzero"`
@@ -58,8 +66,10 @@ type (
 // inFrame is any frame that a client sends.
 type inFrame struct {
 	Type string         `json:"type"`
-	Ref  jsontext.Value `json:"ref"` // whatever the client chose; its ack or error bears the same
-	Text string         `json:"text"`
+	Ref  jsontext.Value `json:"ref"`  // whatever the client chose; its ack or error bears the same
+	Text string         `json:"text"` // of a message
+	// Token is a fresh JWT, of a renew.
+	Token string `json:"token"`
 }
 
 // encode returns v as a text frame ready for the wire: header and payload, unmasked,

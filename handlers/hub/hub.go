@@ -13,6 +13,7 @@ import (
 	"iter"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -25,6 +26,10 @@ var (
 	ErrUserFull = errors.New("too many connections for this user")
 	// ErrFull means that the server has as many connections as it takes.
 	ErrFull = errors.New("too many connections in all")
+	// ErrTokenExpired means that a token was good once.
+	ErrTokenExpired = errors.New("the token has expired")
+	// ErrTokenInvalid means that a token is no good.
+	ErrTokenInvalid = errors.New("the token is not valid")
 	// ErrShutDown means that the server is going away.
 	ErrShutDown = errors.New("shutting down")
 )
@@ -34,14 +39,16 @@ type Options struct {
 	MessageBytes       int64 // the largest message a client may send
 	MessagesPerSecond  int   // for one connection, with a burst of twice that; 0: no limit
 	ConnectionsPerUser int
-	Connections        int // in all
+	Connections        int    // in all
+	Subprotocol        string // selected whenever it is offered, and no other
 	Now                func() time.Time
 	Log                *slog.Logger
 }
 
 // Hub is every connection there is. A mutex guards its maps; no goroutine owns them.
 type Hub struct {
-	options Options
+	options  Options
+	upgrader websocket.Upgrader
 
 	mu       sync.Mutex
 	rooms    map[string]*room
@@ -63,15 +70,31 @@ type Member struct {
 	Username  string
 	SessionID string
 	Via       string    // the way in that the handshake took
-	ExpiresAt time.Time // when its token ends
+	IssuedAt  time.Time // when its token began
+	ExpiresAt time.Time // when its token ends, and the connection with it
 }
+
+// Renew tells who a fresh token speaks for. ErrTokenExpired and ErrTokenInvalid are
+// about the token; with any other error it could not be told.
+type Renew func(token string) (Member, error)
 
 // New returns a hub without connections.
 func New(options Options) *Hub {
 	return &Hub{
 		options: options,
-		rooms:   map[string]*room{},
-		seats:   map[string]int{},
+		upgrader: websocket.Upgrader{
+			Subprotocols: []string{options.Subprotocol},
+			// Whoever calls Join has decided. The default compares with the Host header, which the client chose.
+			CheckOrigin: func(*http.Request) bool { return true },
+			// What gorilla has to say is returned, and not written.
+			Error: func(http.ResponseWriter, *http.Request, int, error) {},
+			// Small buffers of its own, so that net/http's larger ones are let go.
+			ReadBufferSize:  512,
+			WriteBufferSize: 512,
+			WriteBufferPool: new(sync.Pool),
+		},
+		rooms: map[string]*room{},
+		seats: map[string]int{},
 	}
 }
 
@@ -110,17 +133,28 @@ func (h *Hub) release(userID string) {
 	h.open.Done()
 }
 
-// Join brings an upgraded connection into a room and returns; the connection is
-// the hub's from here on. Its user must have a seat by Reserve.
-func (h *Hub) Join(conn *websocket.Conn, roomName string, member Member) {
-	c := newClient(h, conn, roomName, member)
+// Join completes the handshake and brings the connection into a room. It returns
+// at once, and the connection is the hub's from here on. Its user must have a seat
+// by Reserve; where the handshake fails, the seat is released. renew is called by
+// the connection's own goroutine.
+func (h *Hub) Join(w http.ResponseWriter, r *http.Request, room string, member Member, renew Renew) error {
+	conn, err := h.upgrader.Upgrade(hijacker{w}, r, nil)
+	if err != nil {
+		h.Release(member.UserID)
+		return err
+	}
+	h.enter(newClient(h, conn, room, member, renew))
+	return nil
+}
 
+func (h *Hub) enter(c *client) {
+	member := c.member
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	r := h.rooms[roomName]
+	r := h.rooms[c.room]
 	if r == nil {
 		r = &room{clients: map[*client]struct{}{}, users: map[string]int{}}
-		h.rooms[roomName] = r
+		h.rooms[c.room] = r
 	}
 	r.clients[c] = struct{}{}
 	r.users[member.Username]++
@@ -128,7 +162,7 @@ func (h *Hub) Join(conn *websocket.Conn, roomName string, member Member) {
 	// The lock is held, so that this is the connection's first frame.
 	c.send(encode(welcomeFrame{
 		Type:       "welcome",
-		Room:       roomName,
+		Room:       c.room,
 		Connection: c.id,
 		User:       userField{member.UserID, member.Username},
 		Via:        member.Via,
@@ -188,6 +222,17 @@ func (r *room) broadcast(frame []byte, but *client) {
 	}
 }
 
+// Sockets counts the open connections of each session.
+func (h *Hub) Sockets() map[string]int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	sockets := map[string]int{}
+	for c := range h.all() {
+		sockets[c.member.SessionID]++
+	}
+	return sockets
+}
+
 // EndSession closes every connection of a session.
 func (h *Hub) EndSession(sessionID string, why Closing) {
 	h.mu.Lock()
@@ -199,7 +244,8 @@ func (h *Hub) EndSession(sessionID string, why Closing) {
 	}
 }
 
-// Tick does what the time demands of every connection. Whoever has the hub calls
+// Tick does what the time demands of every connection: a ping, a word that its
+// token is about to expire, or its end. Whoever has the hub calls
 // it about twice a second: one look at all of them is cheaper than a timer for each.
 func (h *Hub) Tick() {
 	now := h.options.Now()
