@@ -51,3 +51,15 @@ func (l *lockedSet) all() []string {
 	defer l.mu.Unlock()
 	return slices.Clone(l.set)
 }
+
+// lockedCount is counted up by many goroutines.
+type lockedCount struct {
+	mu sync.Mutex
+	n  int
+}
+
+func (l *lockedCount) add() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.n++
+}

@@ -1,0 +1,5 @@
+//go:build !cgo
+
+package handlers_test
+
+const driverName = "sqlite"

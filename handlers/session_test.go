@@ -1,0 +1,243 @@
+package handlers_test
+
+import (
+	"bytes"
+	"database/sql"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v4"
+)
+
+// database opens the app's file a second time, as an operator with a shell would.
+func (a *testApp) database(t testing.TB) *sql.DB {
+	t.Helper()
+	db, err := sql.Open(driverName, a.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func (a *testApp) exec(t testing.TB, statement string) {
+	t.Helper()
+	if _, err := a.database(t).ExecContext(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (a *testApp) count(t testing.TB, query string, args ...any) (n int) {
+	t.Helper()
+	if err := a.database(t).QueryRowContext(t.Context(), query, args...).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestLoginReply(t *testing.T) {
+	app := newApp(t)
+	app.clock.stop()
+	app.register(t, "alice", password)
+	r := app.tryLogin(t, "alice", password)
+	var got struct {
+		AccessToken string    `json:"access_token"`
+		TokenType   string    `json:"token_type"`
+		ExpiresIn   int       `json:"expires_in"`
+		ExpiresAt   time.Time `json:"expires_at"`
+		SessionID   string    `json:"session_id"`
+	}
+	r.into(t, &got)
+	secrets.add(got.AccessToken)
+	if got.TokenType != "Bearer" || got.ExpiresIn != 900 || got.SessionID == "" {
+		t.Errorf("%+v", got)
+	}
+	if want := app.clock.now().Truncate(time.Second).Add(15 * time.Minute); !got.ExpiresAt.Equal(want) || got.ExpiresAt.Location() != time.UTC {
+		t.Errorf("expires at %v, want %v in UTC", got.ExpiresAt, want)
+	}
+	if r.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("Cache-Control: %q", r.header.Get("Cache-Control"))
+	}
+}
+
+func TestEveryTokenIsARowOfItsUser(t *testing.T) {
+	app := newApp(t)
+	app.clock.stop() // in one second, two tokens could otherwise come out the same
+	for _, l := range []login{app.login(t, "alice"), app.login(t, "alice"), app.login(t, "bob")} {
+		claims := jwt.MapClaims{}
+		if _, _, err := jwt.NewParser().ParseUnverified(l.Token, claims); err != nil {
+			t.Fatal(err)
+		}
+		if claims["iss"] != app.url || claims["aud"] != app.url || claims["exp"] != float64(l.ExpiresAt.Unix()) {
+			t.Errorf("claims: %v", claims)
+		}
+		if n := app.count(t, "SELECT count(*) FROM tokens WHERE id = ? AND user_id = ? AND session_id = ?", claims["jti"], claims["sub"], l.SessionID); n != 1 {
+			t.Errorf("%d rows for %v", n, claims)
+		}
+	}
+	if n := app.count(t, "SELECT count(DISTINCT id) FROM tokens"); n != 3 {
+		t.Errorf("%d tokens, want 3", n)
+	}
+}
+
+func TestNoSecretIsStored(t *testing.T) {
+	app := newApp(t)
+	l := app.login(t, "alice")
+	ticket := app.ticket(t, l, "lobby")
+	signature := l.Token[strings.LastIndex(l.Token, ".")+1:]
+	files, err := filepath.Glob(app.path + "*") // with those of the write-ahead log
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored []byte
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored = append(stored, content...)
+	}
+	if !bytes.Contains(stored, []byte(l.SessionID)) {
+		t.Fatal("this search finds nothing at all")
+	}
+	for name, secret := range map[string]string{"password": password, "token": signature, "ticket": ticket, "key": jwtSecret} {
+		if bytes.Contains(stored, []byte(secret)) {
+			t.Errorf("the %s is in the file", name)
+		}
+	}
+}
+
+// mallory is disabled.
+func newAppWithMallory(t *testing.T) *testApp {
+	app := newApp(t)
+	app.register(t, "alice", password)
+	app.register(t, "mallory", password)
+	app.exec(t, "UPDATE users SET disabled_at = created_at WHERE username = 'mallory'")
+	return app
+}
+
+// failures are the logins that nobody may tell apart: names with passwords.
+var failures = map[string][2]string{
+	"unknown name":   {"nobody", password},
+	"wrong password": {"alice", "wrong horse battery"},
+	"disabled":       {"mallory", password},
+}
+
+func TestFailedLoginsAreToldAlike(t *testing.T) {
+	app := newAppWithMallory(t)
+	first := app.tryLogin(t, "nobody", password)
+	for name, failure := range failures {
+		t.Run(name, func(t *testing.T) {
+			r := app.tryLogin(t, failure[0], failure[1])
+			wantProblem(t, r, 401, "bad_credentials")
+			wantSameProblem(t, r, first)
+		})
+	}
+	if r := app.tryLogin(t, "alice", password); r.status != http.StatusOK {
+		t.Errorf("the right password: %d %s", r.status, r.body)
+	}
+}
+
+func TestFailedLoginsTakeTheSameTime(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector distorts time")
+	}
+	app := newAppWithMallory(t)
+	// On a busy machine one try can go wrong. A real difference shows in all of them.
+	var medians map[string]time.Duration
+	for range 5 {
+		if medians = app.timeFailures(t, 15); spread(medians) <= 0.10 {
+			return
+		}
+	}
+	t.Errorf("medians: %v", medians)
+}
+
+// timeFailures returns the median time of each kind of failure, taken in turns.
+func (a *testApp) timeFailures(t *testing.T, samples int) map[string]time.Duration {
+	took := map[string][]time.Duration{}
+	for range samples {
+		for name, failure := range failures {
+			started := time.Now()
+			wantProblem(t, a.tryLogin(t, failure[0], failure[1]), 401, "bad_credentials")
+			took[name] = append(took[name], time.Since(started))
+		}
+		a.clock.advance(20 * time.Minute) // no throttle lasts as long
+	}
+	medians := map[string]time.Duration{}
+	for name, times := range took {
+		slices.Sort(times)
+		medians[name] = times[len(times)/2]
+	}
+	return medians
+}
+
+// spread is by what part the longest exceeds the shortest.
+func spread(times map[string]time.Duration) float64 {
+	var all []time.Duration
+	for _, d := range times {
+		all = append(all, d)
+	}
+	return float64(slices.Max(all))/float64(slices.Min(all)) - 1
+}
+
+func TestManyLoginsAtOnceLeaveTheAppAnswering(t *testing.T) {
+	app := newApp(t)
+	app.register(t, "alice", password)
+	var logins sync.WaitGroup
+	for range 200 {
+		logins.Go(func() {
+			body := strings.NewReader(`{"username":"alice","password":"` + password + `"}`)
+			r, err := http.Post(app.url+"/api/login", "application/json", body)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = r.Body.Close()
+			if r.StatusCode != http.StatusOK {
+				t.Errorf("a login: %d", r.StatusCode)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { logins.Wait(); close(done) }()
+
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-look.C:
+		}
+		started := time.Now()
+		if r := app.get(t, "/livez", ""); r.status != http.StatusOK || time.Since(started) > time.Second {
+			t.Fatalf("/livez: %d after %v", r.status, time.Since(started))
+		}
+		// Each hash takes 19 MiB, so all at once would take 3.8 GB.
+		var memory runtime.MemStats
+		if runtime.ReadMemStats(&memory); memory.HeapAlloc > 512<<20 {
+			t.Fatalf("%d MiB in use", memory.HeapAlloc>>20)
+		}
+	}
+}
+
+func TestLogoutEndsTheSessionAlone(t *testing.T) {
+	app := newApp(t)
+	l, other := app.login(t, "alice"), app.login(t, "alice")
+	r := app.post(t, "/api/logout", l.Token, nil)
+	if r.status != http.StatusNoContent || len(r.body) != 0 {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	wantProblem(t, app.post(t, "/api/logout", l.Token, nil), 401, "invalid_token")
+	wantProblem(t, app.post(t, "/api/tickets", l.Token, map[string]string{"room": "lobby"}), 401, "invalid_token")
+	app.me(t, other.Token)
+	wantProblem(t, app.post(t, "/api/logout", "", nil), 401, "no_token")
+}
