@@ -13,9 +13,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -250,12 +250,12 @@ func (s *settings) release() bool { return s.ginMode == "release" }
 // releaseFaults are what is forgiven on a developer's machine and nowhere else.
 func (s *settings) releaseFaults(getenv func(string) string) (faults []string) {
 	switch {
-	case getenv("PUBLIC_URL") == "":
+	case strings.TrimSpace(getenv("PUBLIC_URL")) == "":
 		faults = append(faults, "PUBLIC_URL: required with GIN_MODE=release, for example https://app.example.com")
 	case s.publicURL != "" && !strings.HasPrefix(s.publicURL, "https://"):
 		faults = append(faults, "PUBLIC_URL: must be https with GIN_MODE=release, as tokens travel over it")
 	}
-	if getenv("JWT_SECRET") == "" {
+	if strings.TrimSpace(getenv("JWT_SECRET")) == "" {
 		faults = append(faults, "JWT_SECRET: required with GIN_MODE=release, for example from: openssl rand -base64 32")
 	}
 	return faults
@@ -322,20 +322,20 @@ func origin(into *string) func(string) error {
 	}
 }
 
-// parseOrigin returns the origin as a browser writes it: no path, and no port that goes without saying.
+// originPattern is an origin as browsers write it. A name in other letters has a form in these, xn--….
+var originPattern = regexp.MustCompile(`^(https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?/?$`)
+
+// parseOrigin returns the origin as a browser sends it: no path, and no port that goes without saying.
 func parseOrigin(value string) (string, error) {
-	u, err := url.Parse(strings.ToLower(value))
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil ||
-		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(u.Host, "*,") {
+	parts := originPattern.FindStringSubmatch(strings.ToLower(value))
+	if parts == nil {
 		return "", errors.New("must be scheme, host and port alone, for example https://app.example.com")
 	}
-	host := u.Host
-	if u.Scheme == "http" {
-		host = strings.TrimSuffix(host, ":80")
-	} else {
-		host = strings.TrimSuffix(host, ":443")
+	scheme, host, port := parts[1], parts[2], parts[3]
+	if scheme == "http" && port == ":80" || scheme == "https" && port == ":443" {
+		port = ""
 	}
-	return u.Scheme + "://" + host, nil
+	return scheme + "://" + host + port, nil
 }
 
 func sqliteFile(into *string) func(string) error {

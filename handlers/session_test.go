@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -19,7 +20,11 @@ import (
 // database opens the app's file a second time, as an operator with a shell would.
 func (a *testApp) database(t testing.TB) *sql.DB {
 	t.Helper()
-	db, err := sql.Open(driverName, a.path)
+	driver := "sqlite3"
+	if slices.Contains(sql.Drivers(), "sqlite") { // the pure Go one, which is there only without cgo
+		driver = "sqlite"
+	}
+	db, err := sql.Open(driver, a.path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,6 +72,7 @@ func TestLoginReply(t *testing.T) {
 	}
 }
 
+// A token without a row could not be revoked.
 func TestEveryTokenIsARowOfItsUser(t *testing.T) {
 	app := newApp(t)
 	app.clock.stop() // in one second, two tokens could otherwise come out the same
@@ -87,6 +93,7 @@ func TestEveryTokenIsARowOfItsUser(t *testing.T) {
 	}
 }
 
+// Whoever gets hold of a backup must not be able to log in with it.
 func TestNoSecretIsStored(t *testing.T) {
 	app := newApp(t)
 	l := app.login(t, "alice")
@@ -114,7 +121,7 @@ func TestNoSecretIsStored(t *testing.T) {
 	}
 }
 
-// mallory is disabled.
+// newAppWithMallory knows alice, and mallory, who is disabled.
 func newAppWithMallory(t *testing.T) *testApp {
 	app := newApp(t)
 	app.register(t, "alice", password)
@@ -123,13 +130,14 @@ func newAppWithMallory(t *testing.T) *testApp {
 	return app
 }
 
-// failures are the logins that nobody may tell apart: names with passwords.
+// failures are logins that nobody may tell apart, each with a name and a password.
 var failures = map[string][2]string{
 	"unknown name":   {"nobody", password},
 	"wrong password": {"alice", "wrong horse battery"},
 	"disabled":       {"mallory", password},
 }
 
+// Otherwise anybody could find out who has an account here.
 func TestFailedLoginsAreToldAlike(t *testing.T) {
 	app := newAppWithMallory(t)
 	first := app.tryLogin(t, "nobody", password)
@@ -146,7 +154,7 @@ func TestFailedLoginsAreToldAlike(t *testing.T) {
 }
 
 func TestFailedLoginsTakeTheSameTime(t *testing.T) {
-	if raceDetector {
+	if raceDetector() {
 		t.Skip("the race detector distorts time")
 	}
 	app := newAppWithMallory(t)
@@ -158,6 +166,12 @@ func TestFailedLoginsTakeTheSameTime(t *testing.T) {
 		}
 	}
 	t.Errorf("medians: %v", medians)
+}
+
+// raceDetector tells whether the tests were built with -race.
+func raceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // timeFailures returns the median time of each kind of failure, taken in turns.
@@ -188,6 +202,7 @@ func spread(times map[string]time.Duration) float64 {
 	return float64(slices.Max(all))/float64(slices.Min(all)) - 1
 }
 
+// Hashing is slow on purpose, which makes logins the cheapest way to keep a server busy.
 func TestManyLoginsAtOnceLeaveTheAppAnswering(t *testing.T) {
 	app := newApp(t)
 	app.register(t, "alice", password)

@@ -1,5 +1,0 @@
-//go:build !cgo
-
-package handlers_test
-
-const driverName = "sqlite"
