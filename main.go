@@ -76,7 +76,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	defer func() { _ = listener.Close() }()
 	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
-	address := "http://" + net.JoinHostPort(displayHost(s.addr), port)
+	listening := "http://" + net.JoinHostPort(displayHost(s.addr), port)
 
 	db, err := models.Open(ctx, s.databaseURL, migrations.Check, migrations.Apply)
 	if err != nil {
@@ -93,11 +93,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		Now:                time.Now,
 		Log:                log,
 	})
-	app, err := handlers.New(db, rooms, s.appOptions(address, port, log))
+	app, err := handlers.New(db, rooms, s.appOptions(listening, port, log))
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(stdout, "listening on", address)
+	fmt.Fprintln(stdout, "listening on", listening)
 	return serve(ctx, listener, app, rooms, log)
 }
 
@@ -176,7 +176,7 @@ type settings struct {
 
 type setting struct {
 	name   string
-	preset string // what an unset or empty one means
+	preset string // what an unset or empty one means; empty: it is decided later
 	usage  string
 	set    func(value string) error
 }
@@ -184,22 +184,22 @@ type setting struct {
 // table has every setting. -help prints it, and .env.example repeats it.
 func (s *settings) table() []setting {
 	return []setting{
-		{"ADDR", "127.0.0.1:8080", "where to listen; port 0 picks one", address(&s.addr)},
-		{"PUBLIC_URL", "", "the app's address as browsers see it; unset: the listening address; required, and https, in release", optional(origin(&s.publicURL))},
-		{"ALLOWED_ORIGINS", "", "more origins whose pages may open sockets, comma-separated", list(&s.allowedOrigins, parseOrigin)},
-		{"DATABASE_URL", "data/handshake.db", "an SQLite file, made where there is none", sqliteFile(&s.databaseURL)},
-		{"JWT_SECRET", "", "signs the tokens, at least 32 bytes; unset: made at each start; required in release", optional(secret(&s.jwtSecret))},
-		{"ACCESS_TOKEN_TTL", "15m", "how long a token lives", duration(&s.accessTokenTTL)},
-		{"SESSION_TTL", "720h", "how long a login lives, however much it is used", duration(&s.sessionTTL)},
-		{"SESSION_IDLE_TTL", "168h", "how long a login lives that is not used", duration(&s.sessionIdleTTL)},
-		{"WS_TOKEN_SOURCES", "", "how a handshake may bring its credential; unset: " + strings.Join(middleware.Sources, ",") + ", in release without query", list(&s.tokenSources, oneOf(middleware.Sources...))},
-		{"WS_MESSAGE_BYTES", "65536", "the largest message a client may send, in bytes", number(&s.messageBytes, 1)},
-		{"WS_MESSAGES_PER_SECOND", "20", "for one connection, with a burst of twice that; 0: no limit", number(&s.messagesPerSecond, 0)},
-		{"WS_CONNECTIONS_PER_USER", "32", "sockets that one user may have open", number(&s.connectionsPerUser, 1)},
-		{"WS_CONNECTIONS", "10000", "sockets that may be open in all", number(&s.connections, 1)},
-		{"TRUSTED_PROXIES", "", "CIDRs whose X-Forwarded-For is believed, comma-separated; unset: none", list(&s.trustedProxies, parseCIDR)},
-		{"LOG_FORMAT", "", "text or json; unset: text, in release json", optional(choice(&s.logFormat, "text", "json"))},
-		{"GIN_MODE", "debug", "debug, test or release; release is for production", choice(&s.ginMode, "debug", "test", "release")},
+		{"ADDR", "127.0.0.1:8080", "where to listen; port 0 picks one", into(&s.addr, address)},
+		{"PUBLIC_URL", "", "the app's address as browsers see it; unset: the listening address; required, and https, in release", into(&s.publicURL, origin)},
+		{"ALLOWED_ORIGINS", "", "more origins whose pages may open sockets, comma-separated", into(&s.allowedOrigins, listOf(origin))},
+		{"DATABASE_URL", "data/handshake.db", "an SQLite file, made where there is none", into(&s.databaseURL, sqliteFile)},
+		{"JWT_SECRET", "", "signs the tokens, at least 32 bytes; unset: made at each start; required in release", into(&s.jwtSecret, secret)},
+		{"ACCESS_TOKEN_TTL", "15m", "how long a token lives", into(&s.accessTokenTTL, duration)},
+		{"SESSION_TTL", "720h", "how long a login lives, however much it is used", into(&s.sessionTTL, duration)},
+		{"SESSION_IDLE_TTL", "168h", "how long a login lives that is not used", into(&s.sessionIdleTTL, duration)},
+		{"WS_TOKEN_SOURCES", "", "how a handshake may bring its credential; unset: " + strings.Join(middleware.Sources, ",") + ", in release without query", into(&s.tokenSources, listOf(oneOf(middleware.Sources...)))},
+		{"WS_MESSAGE_BYTES", "65536", "the largest message a client may send, in bytes", into(&s.messageBytes, atLeast(1))},
+		{"WS_MESSAGES_PER_SECOND", "20", "for one connection, with a burst of twice that; 0: no limit", into(&s.messagesPerSecond, atLeast(0))},
+		{"WS_CONNECTIONS_PER_USER", "32", "sockets that one user may have open", into(&s.connectionsPerUser, atLeast(1))},
+		{"WS_CONNECTIONS", "10000", "sockets that may be open in all", into(&s.connections, atLeast(1))},
+		{"TRUSTED_PROXIES", "", "CIDRs whose X-Forwarded-For is believed, comma-separated; unset: none", into(&s.trustedProxies, listOf(cidr))},
+		{"LOG_FORMAT", "", "text or json; unset: text, in release json", into(&s.logFormat, oneOf("text", "json"))},
+		{"GIN_MODE", "debug", "debug, test or release; release is for production", into(&s.ginMode, oneOf("debug", "test", "release"))},
 	}
 }
 
@@ -222,6 +222,9 @@ func readSettings(getenv func(string) string) (*settings, error) {
 		value := strings.TrimSpace(getenv(one.name))
 		if value == "" {
 			value = one.preset
+		}
+		if value == "" {
+			continue
 		}
 		if err := one.set(value); err != nil {
 			faults = append(faults, one.name+": "+err.Error())
@@ -261,10 +264,10 @@ func (s *settings) releaseFaults(getenv func(string) string) (faults []string) {
 	return faults
 }
 
-// appOptions turns the settings into what the app is told. address is where it listens.
-func (s *settings) appOptions(address, port string, log *slog.Logger) handlers.Options {
+// appOptions turns the settings into what the app is told.
+func (s *settings) appOptions(listening, port string, log *slog.Logger) handlers.Options {
 	if s.publicURL == "" {
-		s.publicURL = address
+		s.publicURL = listening
 	}
 	own := []string{s.publicURL}
 	if !s.release() {
@@ -302,31 +305,28 @@ func displayHost(addr string) string {
 	return host
 }
 
-// The rest reads one value each. An error says what a good value is, and never what the value was.
+// The rest reads one value each. An error says what a good value is, and never what this one was.
 
-func address(into *string) func(string) error {
-	return func(value string) error {
-		_, port, err := net.SplitHostPort(value)
-		if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
-			return errors.New("must be host:port, for example 127.0.0.1:8080")
-		}
-		*into = value
-		return nil
+func into[T any](field *T, parse func(string) (T, error)) func(string) error {
+	return func(value string) (err error) {
+		*field, err = parse(value)
+		return err
 	}
 }
 
-func origin(into *string) func(string) error {
-	return func(value string) (err error) {
-		*into, err = parseOrigin(value)
-		return err
+func address(value string) (string, error) {
+	_, port, err := net.SplitHostPort(value)
+	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+		return "", errors.New("must be host:port, for example 127.0.0.1:8080")
 	}
+	return value, nil
 }
 
 // originPattern is an origin as browsers write it. A name in other letters has a form in these, xn--….
 var originPattern = regexp.MustCompile(`^(https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?/?$`)
 
-// parseOrigin returns the origin as a browser sends it: no path, and no port that goes without saying.
-func parseOrigin(value string) (string, error) {
+// origin returns it as a browser sends it: no path, and no port that goes without saying.
+func origin(value string) (string, error) {
 	parts := originPattern.FindStringSubmatch(strings.ToLower(value))
 	if parts == nil {
 		return "", errors.New("must be scheme, host and port alone, for example https://app.example.com")
@@ -338,52 +338,42 @@ func parseOrigin(value string) (string, error) {
 	return scheme + "://" + host + port, nil
 }
 
-func sqliteFile(into *string) func(string) error {
-	return func(value string) error {
-		if strings.Contains(value, "://") || strings.HasPrefix(value, "file:") || strings.Contains(value, ":memory:") {
-			return errors.New("must be the path of an SQLite file, for example data/handshake.db")
-		}
-		*into = value
-		return nil
+func sqliteFile(value string) (string, error) {
+	if strings.Contains(value, "://") || strings.HasPrefix(value, "file:") || strings.Contains(value, ":memory:") {
+		return "", errors.New("must be the path of an SQLite file, for example data/handshake.db")
 	}
+	return value, nil
 }
 
-func secret(into *[]byte) func(string) error {
-	return func(value string) error {
-		if len(value) < middleware.MinSecretBytes {
-			return fmt.Errorf("must have at least %d bytes, and this has %d", middleware.MinSecretBytes, len(value))
-		}
-		*into = []byte(value)
-		return nil
+func secret(value string) ([]byte, error) {
+	if len(value) < middleware.MinSecretBytes {
+		return nil, fmt.Errorf("must have at least %d bytes, and this has %d", middleware.MinSecretBytes, len(value))
 	}
+	return []byte(value), nil
 }
 
-func duration(into *time.Duration) func(string) error {
-	return func(value string) error {
-		d, err := time.ParseDuration(value)
-		if err != nil || d < time.Second {
-			return errors.New("must be a time of at least 1s, for example 15m or 720h")
-		}
-		*into = d
-		return nil
+func duration(value string) (time.Duration, error) {
+	d, err := time.ParseDuration(value)
+	if err != nil || d < time.Second {
+		return 0, errors.New("must be a time of at least 1s, for example 15m or 720h")
 	}
+	return d, nil
 }
 
-func number(into *int, least int) func(string) error {
-	return func(value string) error {
+func cidr(value string) (string, error) {
+	if _, err := netip.ParsePrefix(value); err != nil {
+		return "", errors.New("must be CIDRs, for example 10.0.0.0/8")
+	}
+	return value, nil
+}
+
+func atLeast(least int) func(string) (int, error) {
+	return func(value string) (int, error) {
 		n, err := strconv.Atoi(value)
 		if err != nil || n < least {
-			return fmt.Errorf("must be a whole number of at least %d", least)
+			return 0, fmt.Errorf("must be a whole number of at least %d", least)
 		}
-		*into = n
-		return nil
-	}
-}
-
-func choice(into *string, choices ...string) func(string) error {
-	return func(value string) (err error) {
-		*into, err = oneOf(choices...)(value)
-		return err
+		return n, nil
 	}
 }
 
@@ -396,37 +386,16 @@ func oneOf(choices ...string) func(string) (string, error) {
 	}
 }
 
-func parseCIDR(value string) (string, error) {
-	if _, err := netip.ParsePrefix(value); err != nil {
-		return "", errors.New("must be CIDRs, for example 10.0.0.0/8")
-	}
-	return value, nil
-}
-
-// list reads comma-separated values. An empty one is no value.
-func list(into *[]string, parse func(string) (string, error)) func(string) error {
-	return func(value string) error {
+// listOf reads what is between commas.
+func listOf(parse func(string) (string, error)) func(string) ([]string, error) {
+	return func(value string) (list []string, err error) {
 		for part := range strings.SplitSeq(value, ",") {
-			part = strings.TrimSpace(part)
-			if part == "" {
-				continue
-			}
-			parsed, err := parse(part)
+			parsed, err := parse(strings.TrimSpace(part))
 			if err != nil {
-				return err
+				return nil, err
 			}
-			*into = append(*into, parsed)
+			list = append(list, parsed)
 		}
-		return nil
-	}
-}
-
-// optional leaves an empty value to be decided later.
-func optional(set func(string) error) func(string) error {
-	return func(value string) error {
-		if value == "" {
-			return nil
-		}
-		return set(value)
+		return list, nil
 	}
 }

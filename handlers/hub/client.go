@@ -1,31 +1,23 @@
 package hub
 
 import (
-	"bytes"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"runtime/debug"
 	"sync"
 	"time"
-	"unicode/utf8"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
 )
 
 const (
-	maxTextCharacters = 4096
-	maxQueue          = 256              // frames that may wait for a slow reader
-	floodBytes        = 256 << 10        // that a message may take beyond its own size: headers, empty frames, pings
-	maxBadFrames      = 10               // in a row
-	writeWait         = 10 * time.Second // for what is queued to leave
-	pingEvery         = 30 * time.Second // two in a row without an answer end a connection
-	closeWait         = 5 * time.Second  // for the close frame to leave, and be answered
+	maxQueue   = 256              // frames that may wait for a slow reader
+	floodBytes = 256 << 10        // that a message may take beyond its own size: headers, empty frames, pings
+	writeWait  = 10 * time.Second // for what is queued to leave
+	pingEvery  = 30 * time.Second // two in a row without an answer end a connection
+	closeWait  = 5 * time.Second  // for the close frame to leave, and be answered
 )
 
 // client is one connection. It has one goroutine of its own, read. Whoever has
@@ -213,95 +205,6 @@ func (c *client) isEnding() bool {
 	defer c.mu.Unlock()
 	return c.ending
 }
-
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// hear reads one message and does what it says. The error is the connection's.
-func (c *client) hear(kind int, message io.Reader) error {
-	text := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(text)
-	text.Reset()
-	if _, err := text.ReadFrom(io.LimitReader(message, c.hub.options.MessageBytes+1)); err != nil {
-		return err
-	}
-	switch {
-	case int64(text.Len()) > c.hub.options.MessageBytes:
-		c.end(MessageTooBig)
-	case kind != websocket.TextMessage:
-		c.end(UnreadableFrame)
-	case !utf8.Valid(text.Bytes()):
-		c.end(NotUTF8)
-	default:
-		c.obey(text.Bytes())
-	}
-	return nil
-}
-
-func (c *client) obey(text []byte) {
-	var in inFrame
-	if err := json.Unmarshal(text, &in); err != nil {
-		if _, isSyntax := errors.AsType[*jsontext.SyntacticError](err); isSyntax {
-			c.end(UnreadableFrame)
-			return
-		}
-		c.refuse(in, "invalid_frame", "A frame is one JSON object whose type and text are strings.")
-		return
-	}
-	switch in.Type {
-	case "message":
-		c.onMessage(in)
-	case "renew":
-		c.onRenew(in)
-	default:
-		c.refuse(in, "unknown_type", "This server knows frames of the types message and renew.")
-	}
-}
-
-// onRenew moves the connection's end to that of a fresh token of the same user and session.
-func (c *client) onRenew(in inFrame) {
-	fresh, err := c.renew(in.Token)
-	switch {
-	case errors.Is(err, ErrTokenExpired):
-		c.end(TokenExpired)
-	case errors.Is(err, ErrTokenInvalid):
-		c.end(SessionEnded)
-	case err != nil:
-		c.refuse(in, "unavailable", "The token could not be checked just now. Try again.")
-	case fresh.UserID != c.member.UserID || fresh.SessionID != c.member.SessionID:
-		c.end(SessionEnded)
-	default:
-		c.bad = 0
-		c.setEnd(fresh)
-		c.send(encode(renewedFrame{"renewed", fresh.ExpiresAt}))
-	}
-}
-
-func (c *client) onMessage(in inFrame) {
-	if n := utf8.RuneCountInString(in.Text); n < 1 || n > maxTextCharacters {
-		c.refuse(in, "invalid_text", fmt.Sprintf("A text has 1 to %d characters.", maxTextCharacters))
-		return
-	}
-	c.bad = 0
-	id := c.hub.say(c, in.Text)
-	if hasRef(in) {
-		c.send(encode(ackFrame{"ack", in.Ref, id}))
-	}
-}
-
-// refuse tells the client of a bad frame, and ends one that sends nothing else.
-func (c *client) refuse(in inFrame, code, detail string) {
-	if c.bad++; c.bad >= maxBadFrames {
-		c.end(TooManyBadFrames)
-		return
-	}
-	out := errorFrame{Type: "error", Code: code, Detail: detail}
-	if hasRef(in) {
-		out.Ref = in.Ref
-	}
-	c.send(encode(out))
-}
-
-func hasRef(in inFrame) bool { return len(in.Ref) > 0 && in.Ref.Kind() != 'n' }
 
 func (c *client) onPing(payload string) error {
 	if !c.rate.AllowN(time.Now(), 1) {
