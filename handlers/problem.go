@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -103,7 +104,7 @@ func tell(err error) *middleware.Refusal {
 	switch {
 	case errors.Is(err, models.ErrNotFound):
 		return errNotFound
-	case errors.Is(err, models.ErrUnavailable):
+	case errors.Is(err, models.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		return errUnavailable
 	default:
 		return errInternal

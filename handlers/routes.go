@@ -19,6 +19,10 @@ import (
 	"example.com/handshake/web"
 )
 
+// requestLife is how long a call of the API may take. It is less than the server
+// gives a reply to leave.
+const requestLife = 20 * time.Second
+
 // Options are what an App can be told. All of them are needed.
 type Options struct {
 	PublicURL      string   // scheme and host, as browsers see the app
@@ -62,12 +66,13 @@ func New(db *models.DB, h *hub.Hub, o Options) (*App, error) {
 	router.GET("/static/*path", handle(pages.static))
 	router.GET("/livez", handle(healthy.live))
 	router.GET("/readyz", handle(healthy.ready))
-	router.POST("/api/register", handle(accounts.register))
-	router.POST("/api/login", handle(logins.login))
-	router.POST("/api/refresh", middleware.SameOrigin(o.OwnOrigins), handle(logins.refresh)) // by its cookie
+	api := router.Group("/api", middleware.Deadline(requestLife))
+	api.POST("/register", handle(accounts.register))
+	api.POST("/login", handle(logins.login))
+	api.POST("/refresh", middleware.SameOrigin(o.OwnOrigins), handle(logins.refresh)) // by its cookie
 
 	// With a token in the Authorization header.
-	protected := router.Group("/api", bearer.Gate)
+	protected := api.Group("", bearer.Gate)
 	protected.GET("/me", handle(accounts.me))
 	protected.POST("/logout", handle(logins.logout))
 	protected.GET("/sessions", handle(logins.list))

@@ -44,11 +44,12 @@ func CheckPassword(ctx context.Context, hash, password string) (ok bool, err err
 // another keyboard can arrive as other bytes.
 func NormalizePassword(password string) string { return norm.NFC.String(password) }
 
-func onCore(ctx context.Context, work func() error) error {
+func onCore(ctx context.Context, work func() error) (err error) {
 	select {
 	case cores <- struct{}{}:
 		defer func() { <-cores }()
-		return work()
+		inBackground(func() { err = work() })
+		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
