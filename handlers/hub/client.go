@@ -46,7 +46,7 @@ type client struct {
 	warnAt     time.Time   // when the client is told that it will; zero: it has been
 	pingAt     time.Time
 	writeBy    time.Time // the deadline of writes
-	unanswered int // pings
+	unanswered int       // pings
 }
 
 func newClient(h *Hub, ws *websocket.Conn, room string, member Member, renew Renew) *client {

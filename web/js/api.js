@@ -28,9 +28,9 @@ export class Problem extends Error {
  * One call. Resolves to the JSON of a 2xx answer (undefined for 204), rejects with a Problem for anything else.
  * @param {string} method
  * @param {string|URL} url
- * @param {{body?: object, token?: string}} [options]
+ * @param {{body?: object, token?: string, keepalive?: boolean}} [options] keepalive: finish even if the page goes away
  */
-export async function request(method, url, { body, token } = {}) {
+export async function request(method, url, { body, token, keepalive = false } = {}) {
   const headers = {};
   if (body) headers["Content-Type"] = "application/json";
   if (token) headers["Authorization"] = `Bearer ${token}`;
@@ -42,6 +42,7 @@ export async function request(method, url, { body, token } = {}) {
       headers,
       body: body && JSON.stringify(body),
       cache: "no-store",
+      keepalive,
       signal: AbortSignal.timeout(TIMEOUT),
     });
     text = await response.text();
@@ -62,6 +63,17 @@ export async function request(method, url, { body, token } = {}) {
 export function inWords(seconds) {
   const [n, unit] = seconds < 90 ? [Math.ceil(seconds), "second"] : [Math.ceil(seconds / 60), "minute"];
   return `${n} ${unit}${n === 1 ? "" : "s"}`;
+}
+
+/**
+ * The time until then as a clock shows it: 0:08, 14:59, 1:00:00.
+ * @param {number} until ms since 1970
+ */
+export function countdown(until) {
+  const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1000));
+  const parts = [Math.floor(seconds / 60) % 60, seconds % 60];
+  if (seconds >= 3600) parts.unshift(Math.floor(seconds / 3600));
+  return parts.map((n, i) => (i ? String(n).padStart(2, "0") : n)).join(":");
 }
 
 function parse(text) {

@@ -1,9 +1,12 @@
-// The page: which of its three views is shown (log in, choose a room, talk), and the forms of the first two.
-// To read on: session.js (who is logged in), socket.js (the connection), room.js (the talk).
+// The page: which of its views is shown (restore a login, log in, choose a room, talk), and the forms of the first ones.
+// To read on: session.js (who is logged in), socket.js (the connection), room.js (the talk), session_list.js (the
+// list of logins).
 
+import { countdown } from "./api.js";
 import { clearProblem, showProblem, whileBusy } from "./form.js";
 import { enter, leave } from "./room.js";
-import { forget, login, logout, register } from "./session.js";
+import { currentSession, events, login, logout, refresh, register } from "./session.js";
+import "./session_list.js";
 
 const ROOM = /^[A-Za-z0-9_-]{1,64}$/;
 
@@ -13,20 +16,40 @@ const joinForm = $("join-form");
 
 function show(view, focus) {
   document.body.dataset.view = view;
-  for (const id of ["auth", "join", "room"]) $(id).hidden = id !== view;
-  $("account").hidden = view === "auth";
+  for (const id of ["restore", "auth", "join", "room"]) $(id).hidden = id !== view;
+  $("account").hidden = !currentSession();
   document.title = view === "room" ? `${$("room-title").textContent} · Handshake` : "Handshake";
   // The control that had the focus is gone; without a new place the keyboard would start again from the top.
-  $(focus).focus();
+  if (focus) $(focus).focus();
 }
 
 function notice(text) {
   $("notice").textContent = text;
 }
 
+// Restore a login
+
+async function restore() {
+  $("restore-again").hidden = true;
+  $("restore-status").textContent = "Looking for your login …";
+  try {
+    await refresh();
+    showLogin("Your login was kept: the page has traded its refresh cookie for a fresh token.");
+  } catch (problem) {
+    if (problem.code === "session_ended") return show("auth"); // nobody was logged in, which is no fault
+    $("restore-status").textContent = problem.sentence;
+    $("restore-again").hidden = false;
+  }
+}
+
+$("restore-again").addEventListener("click", restore);
+
 // Log in
 
-function setMode(mode) {
+let holding = 0; // the timer of a wait that the server demands
+
+function setMode(mode = authForm.elements.mode.value) {
+  letGo();
   const isNew = mode === "register";
   authForm.elements.mode.value = mode;
   $("auth-title").textContent = isNew ? "Create your account" : "Welcome back";
@@ -34,6 +57,30 @@ function setMode(mode) {
   $("username-hint").hidden = $("password-hint").hidden = !isNew;
   $("password").autocomplete = isNew ? "new-password" : "current-password";
 }
+
+/** Lets nobody press the button until the server listens again. It counts down; the error has said the wait once. */
+function holdBack(seconds) {
+  const until = Date.now() + seconds * 1000;
+  const tick = () => {
+    $("auth-submit").textContent = `Try again in ${countdown(until)}`;
+    if (Date.now() < until) return;
+    clearProblem(authForm);
+    setMode();
+    $("wait-over").textContent = "You can try again now.";
+  };
+  $("auth-submit").disabled = true;
+  holding = setInterval(tick, 250);
+  tick();
+}
+
+function letGo() {
+  clearInterval(holding);
+  $("auth-submit").disabled = false;
+  $("wait-over").textContent = "";
+}
+
+// The wait is for one account: another name may go in at once.
+$("username").addEventListener("input", () => setMode());
 
 authForm.addEventListener("change", (event) => {
   if (event.target.name !== "mode") return;
@@ -51,15 +98,22 @@ authForm.addEventListener("submit", async (event) => {
   event.preventDefault();
   clearProblem(authForm);
   notice("");
+  $("wait-over").textContent = "";
   const missing = [...authForm.querySelectorAll("[required]")].filter((input) => input.value === "");
   if (missing.length > 0) {
     const errors = missing.map((input) => ({ field: input.name, detail: `Please enter a ${input.name}.` }));
     return showProblem(authForm, { errors });
   }
   try {
-    showLogin(await whileBusy($("auth-submit"), registerOrLogin));
+    await whileBusy($("auth-submit"), registerOrLogin);
+    $("password").value = "";
+    showLogin();
   } catch (problem) {
     showProblem(authForm, problem);
+    if (problem.retryAfter > 0) {
+      $("password").focus(); // the button is about to lose it
+      holdBack(problem.retryAfter);
+    }
   }
 });
 
@@ -70,31 +124,34 @@ async function registerOrLogin() {
     // From here on the account exists. Should the next call fail, a second try must not register it again.
     setMode("login");
   }
-  return login(username, password);
+  await login(username, password);
 }
 
-function showLogin({ user, expiresAt }) {
-  $("password").value = "";
-  $("account-name").textContent = user.username;
-  $("account-until").dateTime = expiresAt.toISOString();
-  $("account-until").textContent = expiresAt.toLocaleTimeString(undefined, { timeStyle: "short" });
+function showLogin(word = "") {
+  $("account-name").textContent = currentSession().user.username;
   show("join", "room-name");
+  notice(word);
 }
 
-function loginNeeded(why) {
+events.addEventListener("ended", ({ detail: why }) => {
   leave();
-  forget();
   setMode("login");
+  $("username").value = $("account-name").textContent;
   show("auth", "password");
   notice(why);
-}
+});
 
 $("logout").addEventListener("click", async () => {
   leave();
-  const told = await whileBusy($("logout"), () => logout().then(() => true, () => false));
-  setMode("login");
-  show("auth", "username");
-  notice(told ? "You are logged out." : "This page has forgotten your login, but the server could not be told.");
+  try {
+    await whileBusy($("logout"), logout);
+    setMode("login");
+    show("auth", "username");
+    notice("You are logged out.");
+  } catch (problem) {
+    show("join", "logout");
+    notice(`You are still logged in. ${problem.sentence}`);
+  }
 });
 
 // Choose a room
@@ -115,7 +172,7 @@ joinForm.addEventListener("submit", (event) => {
   }
   // So that the address can be sent to a friend. What stands after # never reaches the server.
   history.replaceState(null, "", `#room=${room}`);
-  enter(room, way, loginNeeded);
+  enter(room, way);
   show("room", "text");
 });
 
@@ -127,5 +184,5 @@ $("leave").addEventListener("click", () => {
 
 window.addEventListener("hashchange", roomFromAddress);
 roomFromAddress();
-// A browser may have kept the choice over a reload.
-setMode(authForm.elements.mode.value);
+setMode(); // a browser may have kept the choice over a reload
+restore();

@@ -33,7 +33,7 @@ const MEANINGS = {
   "too many messages": "This page sent messages faster than the server allows.",
   "too many connections": "More connections are open than the server allows.",
   "token expired": "Your token has expired.",
-  "session ended": "Your login was ended.",
+  "session ended": "Your login was ended, here or on another device.",
   "forbidden": "You may not be in this room.",
 };
 

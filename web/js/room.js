@@ -1,10 +1,10 @@
 // The room: members, messages, and the line that says how the connection is.
 // All that people write reaches the page as textContent, so markup in it stays text.
 
-import { inWords } from "./api.js";
+import { countdown, inWords } from "./api.js";
 import { meaningOf } from "./close_codes.js";
 import { clearProblem, showProblem } from "./form.js";
-import { currentSession } from "./session.js";
+import { currentSession, end, events, refresh } from "./session.js";
 import { Connection } from "./socket.js";
 
 const MAX_TEXT = 4096; // characters, as the server counts them
@@ -12,38 +12,38 @@ const MAX_ROWS = 500; // a page that stays open all week must not grow all week
 
 const $ = (id) => document.getElementById(id);
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const exactClock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
 let connection = null;
-let onLoginNeeded = () => {};
 let members = new Set();
 let welcomed = false; // since the room was entered
-let countdown = 0;
+let ticking = 0;
 const pending = new Map(); // ref → the row of a message that the server has not acknowledged
 
 /**
  * Enters a room and stays connected to it until leave.
  * @param {string} room
  * @param {import("./socket.js").Way} way
- * @param {(why: string) => void} loginNeeded the server no longer accepts this login
  */
-export function enter(room, way, loginNeeded) {
-  onLoginNeeded = loginNeeded;
+export function enter(room, way) {
   welcomed = false;
   for (const id of ["messages", "pending", "members"]) $(id).replaceChildren();
   $("room-title").textContent = room;
   $("empty").hidden = false;
   clearProblem($("say-form"));
-  connection = new Connection({ room, way, getToken: () => currentSession().token, onState: showState, onFrame: showFrame });
+  connection = new Connection({ room, way, onState: showState, onFrame: showFrame });
   connection.connect();
 }
 
 /** Leaves the room, if one was entered. */
 export function leave() {
-  clearInterval(countdown);
+  clearInterval(ticking);
   connection?.leave();
   connection = null;
   pending.clear();
 }
+
+events.addEventListener("refreshed", () => connection?.renew());
 
 $("reconnect").addEventListener("click", () => {
   $("text").focus(); // before this button goes away under the reader's hands
@@ -75,6 +75,18 @@ const FRAMES = {
     if (welcomed) addNote("You are back. What was said in between is not shown.");
     welcomed = true;
     setStatus("Connected.", "", LET_IN[frame.via] ?? "");
+    showTokenLeft();
+  },
+  expiring() {
+    $("connection").dataset.state = "expiring";
+    setStatus("Connected.", "expiring", "Your token is about to end. The page is fetching a fresh one …");
+    // Should it fail: session.js tries again while there is time, and says so if the login is over.
+    refresh().catch(() => {});
+  },
+  renewed() {
+    $("connection").dataset.state = "open";
+    setStatus("Connected.", "renewed", `The server took your fresh token at ${exactClock.format()}. The connection stayed open.`);
+    showTokenLeft();
   },
   message({ from, text, at }) {
     $("empty").hidden = true;
@@ -125,12 +137,12 @@ function giveBack(ref, note) {
 // The connection
 
 function showState(state) {
-  clearInterval(countdown);
+  clearInterval(ticking);
   $("countdown").textContent = "";
   $("connection").dataset.state = state.name;
   $("reconnect").hidden = state.name !== "waiting" && state.name !== "closed";
   $("reconnect").textContent = state.name === "closed" ? "Try again" : "Reconnect now";
-  if (state.name === "connecting") return setStatus("Connecting …", "", "");
+  if (state.name === "connecting") return setStatus(state.refreshing ? "Fetching a fresh token …" : "Connecting …", "", "");
   if (state.name === "open") return; // the welcome frame says more
 
   for (const ref of [...pending.keys()]) giveBack(ref, "perhaps not delivered");
@@ -138,18 +150,18 @@ function showState(state) {
   showMembers();
   const label = state.problem ? "Not connected." : "Disconnected.";
   const code = [state.code, state.reason].filter(Boolean).join(" ");
-  if (state.action === "log in again" || state.action === "refresh, reconnect") {
-    return onLoginNeeded(state.problem?.sentence ?? `${explain(state)} Please log in again. (Code ${state.code}, “${state.reason}”.)`);
-  }
+  if (state.action === "log in again") return end(`${explain(state)} (Close code ${state.code}, “${state.reason}”.)`);
   const why = explain(state);
-  if (state.name === "waiting") return showWait(label, code, why, state.until);
-  setStatus(label, code, why);
+  if (state.name === "closed") return setStatus(label, code, why);
+  const fresh = state.action.startsWith("refresh") ? " with a fresh token" : "";
+  setStatus(label, code, `${why} Trying again${fresh} in ${inWords((state.until - Date.now()) / 1000)}.`);
+  showCountdown("Again in", state.until);
 }
 
 /** What happened, for people. */
 function explain({ code, reason, action, problem }) {
   if (!problem) return meaningOf(code, reason);
-  if (!code) return `There is no ticket to get in with: ${problem.sentence}`;
+  if (!code) return `There is nothing to get in with: ${problem.sentence}`;
   if (problem.status === 0) return problem.sentence;
   const asked = "A page is told no more than this code. Asked again without a WebSocket, the server";
   if (problem.status !== 426) return `${asked} answers ${problem.status}: ${problem.sentence}`;
@@ -159,12 +171,14 @@ function explain({ code, reason, action, problem }) {
     `${location.origin}), WS_TOKEN_SOURCES, and the proxies on the way.`;
 }
 
-function showWait(label, code, why, until) {
-  const left = () => Math.max(0, (until - Date.now()) / 1000);
-  const tick = () => ($("countdown").textContent = `${Math.ceil(left())} s`);
-  setStatus(label, code, `${why} Trying again in ${inWords(left())}.`);
+// The token that the connection has by now is the page's newest: it came by the handshake, or by renew.
+const showTokenLeft = () => showCountdown("Token ends in", currentSession().endsAt);
+
+function showCountdown(label, until) {
+  const tick = () => ($("countdown").textContent = `${label} ${countdown(until)}`);
+  clearInterval(ticking);
+  ticking = setInterval(tick, 250);
   tick();
-  countdown = setInterval(tick, 250);
 }
 
 function setStatus(label, code, text) {

@@ -1,25 +1,27 @@
-// A WebSocket that is opened with a token, says why it could not open, and comes back when that makes sense.
+// A WebSocket that is opened with a token, says why it could not open, and comes back when that makes sense, with a
+// fresh token where the old one is used up.
 // It knows nothing of the page: states and frames go out through two callbacks.
 
 import { Problem, request } from "./api.js";
 import { actionFor } from "./close_codes.js";
-import { createTicket } from "./session.js";
+import { createTicket, currentSession, refresh } from "./session.js";
 
 const PROTOCOL = "handshake.v1";
 const BASE = 500; // ms: the longest first wait
 const CAP = 30_000; // ms: the longest wait of all
-const MAX_RIDDLES = 3; // handshakes that fail for no reason the server can name
+const MAX_RIDDLES = 3; // handshakes in a row that fail although the server, asked again, would let them in
 
 /**
  * @typedef {"subprotocol"|"ticket"|"query"} Way
  *
  * @typedef {object} State
  * @property {"connecting"|"open"|"waiting"|"closed"} name
- * @property {number} [code] why it closed, as the browser tells it; none if no ticket was to be had
+ * @property {number} [code] why it closed, as the browser tells it; none if no token or ticket was to be had
  * @property {string} [reason]
  * @property {import("./close_codes.js").Action} [action] what this client does about it
  * @property {Problem} [problem] the server's own explanation, if it never opened
  * @property {number} [until] waiting: when the next try starts, in ms since 1970
+ * @property {boolean} [refreshing] connecting: a fresh token is fetched first
  */
 
 export class Connection {
@@ -27,12 +29,12 @@ export class Connection {
   #attempt = 0; // what belongs to an older attempt is ignored
   #failures = 0; // in a row: the exponent of the back-off
   #riddles = 0;
+  #tokenIsUsedUp = false;
   #timer = 0;
   #refs = 0;
 
   /**
-   * @param {{room: string, way: Way, getToken: () => string,
-   *   onState: (state: State) => void, onFrame: (frame: object) => void}} options
+   * @param {{room: string, way: Way, onState: (state: State) => void, onFrame: (frame: object) => void}} options
    */
   constructor(options) {
     Object.assign(this, options);
@@ -43,17 +45,19 @@ export class Connection {
     clearTimeout(this.#timer);
     const attempt = ++this.#attempt;
     const stale = () => attempt !== this.#attempt;
-    this.onState({ name: "connecting" });
+    this.onState({ name: "connecting", refreshing: this.#tokenIsUsedUp });
 
-    const token = this.getToken();
     let address;
     try {
-      address = await handshakeAddress(this.way, this.room, token);
+      if (this.#tokenIsUsedUp) await refresh();
+      this.#tokenIsUsedUp = false;
+      address = await handshakeAddress(this.way, this.room);
     } catch (problem) {
-      if (!stale()) this.#refused(problem, { asked: "ticket" });
+      if (!stale()) this.#refused(problem);
       return;
     }
     if (stale()) return;
+    const { token } = currentSession();
 
     const socket = (this.#socket = new WebSocket(address.url, address.protocols));
     let openedAt = 0;
@@ -68,7 +72,7 @@ export class Connection {
       if (stale()) return;
       if (openedAt) return this.#closed(code, reason, Date.now() - openedAt);
       const problem = await askWhy(address.url, this.way, token);
-      if (!stale()) this.#refused(problem, { asked: "handshake", code });
+      if (!stale()) this.#refused(problem, code);
     };
   }
 
@@ -78,10 +82,13 @@ export class Connection {
    * @returns {string|null} the ref that the ack or the error will bear; null while not connected
    */
   send(text) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return null;
     const ref = `m${++this.#refs}`;
-    this.#socket.send(JSON.stringify({ type: "message", ref, text }));
-    return ref;
+    return this.#sendFrame({ type: "message", ref, text }) ? ref : null;
+  }
+
+  /** Hands the current token to the server, so that the connection lasts as long as that one. */
+  renew() {
+    this.#sendFrame({ type: "renew", token: currentSession().token });
   }
 
   /** Leaves for good. No callback comes after this. */
@@ -91,6 +98,12 @@ export class Connection {
     this.#socket?.close(1000, "bye");
   }
 
+  #sendFrame(frame) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(frame));
+    return true;
+  }
+
   #closed(code, reason, lasted) {
     this.#riddles = 0;
     // Only a connection that held for a while clears the slate; else one that is thrown out at once would race.
@@ -98,22 +111,21 @@ export class Connection {
     this.#next({ code, reason, action: actionFor(code, reason) });
   }
 
-  #refused(problem, { asked, code }) {
-    // 426 says that the same request would have been let in. Now and then that is true: the server was just
-    // starting. Again and again it is not, and something that the question cannot see is in the way.
-    this.#riddles = problem.status === 426 ? this.#riddles + 1 : 0;
+  #refused(problem, code) {
+    // 426 says that the same request would have been let in, and 401 that another token might. Now and then that is
+    // true: the server was just starting. Again and again it is not, and something else is in the way.
+    this.#riddles = problem.status === 426 || problem.status === 401 ? this.#riddles + 1 : 0;
     const action = this.#riddles >= MAX_RIDDLES ? "stop" : actionForRefusal(problem);
-    // A refused ticket says nothing about the login, and the next try gets a new one.
-    const ticketOnly = asked === "handshake" && this.way === "ticket" && action === "log in again";
-    this.#next({ code, reason: "", action: ticketOnly ? "stop" : action, problem });
+    this.#next({ code, reason: "", action, problem });
   }
 
   #next(state) {
-    if (!state.action.endsWith("reconnect") || state.action.startsWith("refresh")) {
+    if (!state.action.endsWith("reconnect")) {
       this.#riddles = 0;
       this.onState({ name: "closed", ...state });
       return;
     }
+    if (state.action.startsWith("refresh")) this.#tokenIsUsedUp = true;
     if (state.action.startsWith("back off")) this.#failures = Math.max(this.#failures, 3);
     // Full jitter: a thousand clients that lost the same server come back spread out, not in step.
     const jitter = Math.random() * Math.min(CAP, BASE * 2 ** this.#failures++);
@@ -124,13 +136,13 @@ export class Connection {
 }
 
 /** Where to knock, and with which subprotocols: the only two things that a browser lets a page choose. */
-async function handshakeAddress(way, room, token) {
+async function handshakeAddress(way, room) {
   const url = new URL(`/ws/${encodeURIComponent(room)}`, location.href);
   url.protocol = url.protocol.replace("http", "ws");
   const protocols = [PROTOCOL];
-  if (way === "subprotocol") protocols.push(`bearer.${token}`);
-  if (way === "ticket") url.searchParams.set("ticket", (await createTicket(token, room)).ticket);
-  if (way === "query") url.searchParams.set("access_token", token);
+  if (way === "subprotocol") protocols.push(`bearer.${currentSession().token}`);
+  if (way === "ticket") url.searchParams.set("ticket", (await createTicket(room)).ticket);
+  if (way === "query") url.searchParams.set("access_token", currentSession().token);
   return { url, protocols };
 }
 
@@ -153,7 +165,7 @@ async function askWhy(url, way, token) {
 /** What to do about a handshake that the server refused: never try again what cannot succeed. */
 function actionForRefusal({ status, code }) {
   if (status === 0 || status === 426 || status === 429 || status >= 500) return "back off, reconnect";
-  if (code === "token_expired") return "refresh, reconnect";
-  if (code === "invalid_token") return "log in again";
+  // Whether the login is over as well, only a refresh can tell: a server that was given a new key knows no old token.
+  if (code === "token_expired" || code === "invalid_token") return "refresh, reconnect";
   return "stop";
 }
