@@ -115,11 +115,12 @@ func serve(ctx context.Context, listener net.Listener, app *handlers.App, rooms 
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, endChores := context.WithCancel(ctx)
 	var chores sync.WaitGroup
 	defer chores.Wait()
-	defer cancel()
-	chores.Go(func() { every(ctx, time.Second/2, app.Tick, log) })
+	defer endChores()
+	chores.Go(func() { every(ctx, time.Second/2, func(context.Context) error { app.Tick(); return nil }, log) })
+	chores.Go(func() { every(ctx, time.Second/2, app.CheckSessions, log) })
 	chores.Go(func() { every(ctx, time.Minute, app.Sweep, log) })
 
 	select {
@@ -128,11 +129,12 @@ func serve(ctx context.Context, listener net.Listener, app *handlers.App, rooms 
 	case <-ctx.Done():
 	}
 	log.Info("shutting down")
-	deadline, cancel := context.WithTimeout(context.Background(), stopWithin)
-	defer cancel()
+	deadline, done := context.WithTimeout(context.Background(), stopWithin)
+	defer done()
 	app.Drain()
 	rooms.Shutdown(deadline)
 	if err := server.Shutdown(deadline); err != nil {
+		log.Warn("requests were cut off", "error", err)
 		return server.Close()
 	}
 	return nil
@@ -305,7 +307,7 @@ func displayHost(addr string) string {
 	return host
 }
 
-// The rest reads one value each. An error says what a good value is, and never what this one was.
+// The rest reads one value each. An error says what a good value is, and of this one its length at most.
 
 func into[T any](field *T, parse func(string) (T, error)) func(string) error {
 	return func(value string) (err error) {

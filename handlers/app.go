@@ -2,7 +2,9 @@ package handlers
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -22,20 +24,16 @@ type App struct {
 // Drain makes the app say that it is not ready, so that nobody sends it new work.
 func (a *App) Drain() { a.draining.Store(true) }
 
-// Tick does what the time demands of the sockets, and closes those whose session is
-// over, whoever ended it: a row changed by another program, a user disabled or
-// deleted, a logout that ran beside the handshake. It is called about twice a second.
-func (a *App) Tick(ctx context.Context) error {
-	a.hub.Tick()
-	sockets := a.hub.Sockets()
-	open := make([]string, 0, len(sockets))
-	for sessionID := range sockets {
-		open = append(open, sessionID)
-	}
+// Tick does what the time demands of the sockets. It is called about twice a second.
+func (a *App) Tick() { a.hub.Tick() }
+
+// CheckSessions closes the sockets whose session is over, whoever ended it: a row
+// changed by another program, a user disabled or deleted, a logout that ran beside
+// the handshake. It is called about twice a second.
+func (a *App) CheckSessions(ctx context.Context) error {
+	open := slices.Collect(maps.Keys(a.hub.Sockets()))
 	dead, err := a.db.Sessions.Dead(ctx, open, a.now())
-	for _, sessionID := range dead {
-		a.hub.EndSession(sessionID, hub.SessionEnded)
-	}
+	a.hub.EndSessions(dead, hub.SessionEnded)
 	return err
 }
 

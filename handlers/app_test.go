@@ -34,6 +34,7 @@ const password = "correct horse battery"
 
 func TestMain(m *testing.M) {
 	secrets.add(password)
+	secrets.add(jwtSecret)
 	code := m.Run()
 	for _, secret := range secrets.all() {
 		if bytes.Contains(logged.bytes(), []byte(secret)) {
@@ -313,4 +314,14 @@ func (c *clock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.offset += d
+}
+
+// eventually waits for something that another goroutine is about to do.
+func eventually(t testing.TB, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it did not come to that")
+		}
+	}
 }

@@ -222,7 +222,8 @@ func (a *testApp) tick(t *testing.T) {
 	var ticking sync.WaitGroup
 	ticking.Go(func() {
 		for ; ctx.Err() == nil; time.Sleep(time.Second / 4) {
-			if err := a.Tick(ctx); err != nil && ctx.Err() == nil {
+			a.Tick()
+			if err := a.CheckSessions(ctx); err != nil && ctx.Err() == nil {
 				t.Error(err)
 			}
 		}

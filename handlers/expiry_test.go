@@ -14,7 +14,8 @@ import (
 func (a *testApp) later(t testing.TB, d time.Duration) {
 	t.Helper()
 	a.clock.advance(d)
-	if err := a.Tick(context.Background()); err != nil {
+	a.Tick()
+	if err := a.CheckSessions(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 }

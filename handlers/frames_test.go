@@ -430,3 +430,35 @@ func TestHeartbeatEndsWhoDoesNot(t *testing.T) {
 	app.hub.Tick()
 	s.end(t)
 }
+
+// JSON.stringify writes a lone half of a pair of surrogates as it stands in the text.
+func TestHalfACharacterIsReplaced(t *testing.T) {
+	app := newApp(t)
+	s := app.join(t, app.login(t, "alice"), "lobby")
+	if err := s.WriteMessage(websocket.TextMessage, []byte(`{"type":"message","text":"a\ud83d"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if f := s.expect(t, "message"); f["text"] != "a\ufffd" {
+		t.Errorf("got %q", f["text"])
+	}
+}
+
+// A malformed frame is answered in turn, with a code of the table.
+func TestMalformedFrameIsUnreadable(t *testing.T) {
+	for name, bytes := range map[string][]byte{
+		"unmasked":              {0x81, 1, 'a'},
+		"reserved bit":          {0xc1, 0x80, 0, 0, 0, 0},
+		"unknown opcode":        {0x83, 0x80, 0, 0, 0, 0},
+		"continuation of none":  {0x80, 0x80, 0, 0, 0, 0},
+		"close code of no wire": {0x88, 0x82, 0, 0, 0, 0, 0x03, 0xed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			app := newApp(t)
+			s := app.join(t, app.login(t, "alice"), "lobby")
+			if _, err := s.NetConn().Write(bytes); err != nil {
+				t.Fatal(err)
+			}
+			s.expectClose(t, hub.UnreadableFrame)
+		})
+	}
+}

@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -12,6 +14,9 @@ import (
 
 // maxUserAgent is how many bytes of the header are kept with a session.
 const maxUserAgent = 256
+
+// settleWait is how long a login that was tried waits to be counted.
+const settleWait = 5 * time.Second
 
 var errBadCredentials = refusal("bad_credentials", "The username or the password is not right.")
 
@@ -26,16 +31,17 @@ func (s sessions) login(c *gin.Context) error {
 	}
 	now := s.now().UTC()
 	agent := c.Request.UserAgent()
+	agent = strings.ToValidUTF8(agent[:min(maxUserAgent, len(agent))], "")
 	session := models.Session{
 		ID:         models.NewID(),
 		UserID:     user.ID,
-		UserAgent:  agent[:min(maxUserAgent, len(agent))],
+		UserAgent:  agent,
 		IP:         c.ClientIP(),
 		CreatedAt:  now,
 		LastUsedAt: now,
 		ExpiresAt:  s.expiry(now, now),
 	}
-	refresh := session.NewRefreshToken()
+	refresh := session.FirstRefreshToken()
 	raw, token, err := s.bearer.Sign(user.ID, session.ID)
 	if err != nil {
 		return err
@@ -71,7 +77,10 @@ func (s sessions) authenticate(c *gin.Context, in credentials) (models.User, err
 		return models.User{}, err
 	}
 	right = right && user.DisabledAt == nil
-	wait, err = s.attempts.Settle(ctx, in.Username, address, right, s.now())
+	// It is counted though the client may have gone: it must not get out of the throttle by that.
+	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleWait)
+	defer cancel()
+	wait, err = s.attempts.Settle(settle, in.Username, address, right, s.now())
 	switch {
 	case err != nil:
 		return models.User{}, err

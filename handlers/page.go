@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 	"sync/atomic"
@@ -35,20 +34,18 @@ func newPage(files fs.FS) (page, error) {
 		}
 		content, err := fs.ReadFile(files, name)
 		sum := sha256.Sum256(content)
-		p.files[name] = staticFile{content, contentType(name), `"` + hex.EncodeToString(sum[:16]) + `"`}
+		p.files[name] = staticFile{content, contentTypes[path.Ext(name)], `"` + hex.EncodeToString(sum[:16]) + `"`}
 		return err
 	})
 	return p, err
 }
 
-// contentType does not ask the machine's own table, which may know .js as text/plain.
-func contentType(name string) string {
-	switch path.Ext(name) {
-	case ".js":
-		return "text/javascript; charset=utf-8"
-	default:
-		return mime.TypeByExtension(path.Ext(name))
-	}
+// contentTypes are those of the embedded files. The machine's own table may differ.
+var contentTypes = map[string]string{
+	".html": "text/html; charset=utf-8",
+	".css":  "text/css; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+	".svg":  "image/svg+xml",
 }
 
 func (p page) index(c *gin.Context) error { return p.serve(c, "index.html") }
@@ -83,7 +80,7 @@ func (h health) live(c *gin.Context) error {
 // ready: it can do its work, too.
 func (h health) ready(c *gin.Context) error {
 	if h.draining.Load() {
-		return noSeat(nil)
+		return errShuttingDown
 	}
 	if err := h.db.Ping(c.Request.Context()); err != nil {
 		return err

@@ -174,3 +174,13 @@ func TestNotReadyWithoutDatabase(t *testing.T) {
 		t.Errorf("/livez: %d", r.status)
 	}
 }
+
+func TestHeadIsGetWithoutABody(t *testing.T) {
+	app := newApp(t)
+	for _, path := range []string{"/", "/static/app.css", "/livez", "/readyz"} {
+		r := app.do(t, app.request(t, http.MethodHead, path, "", nil))
+		if r.status != http.StatusOK || len(r.body) != 0 {
+			t.Errorf("%s: %d %q", path, r.status, r.body)
+		}
+	}
+}

@@ -60,6 +60,10 @@ var (
 	}
 )
 
+var errShuttingDown = &middleware.Refusal{
+	Code: "shutting_down", Detail: "The server is going away. Try again.", RetryAfter: time.Second,
+}
+
 func refusal(code, detail string) *middleware.Refusal {
 	return &middleware.Refusal{Code: code, Detail: detail}
 }
@@ -85,7 +89,8 @@ func writeProblems(log *slog.Logger) gin.HandlerFunc {
 			return
 		}
 		told := tell(last.Err)
-		if told.Code == "internal" || told.Code == "unavailable" {
+		clientLeft := errors.Is(last.Err, context.Canceled)
+		if (told.Code == "internal" || told.Code == "unavailable") && !clientLeft {
 			log.Error("request failed", "error", last.Err, "request_id", middleware.RequestID(c))
 		}
 		if c.Writer.Written() { // it failed half-way, or the connection is a socket now
@@ -104,7 +109,7 @@ func tell(err error) *middleware.Refusal {
 	switch {
 	case errors.Is(err, models.ErrNotFound):
 		return errNotFound
-	case errors.Is(err, models.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, models.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return errUnavailable
 	default:
 		return errInternal

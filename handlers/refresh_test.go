@@ -220,7 +220,8 @@ func TestRefreshTakesNothingElse(t *testing.T) {
 		"nothing":         "",
 		"an access token": l.Token,
 		"a ticket":        app.ticket(t, l, "lobby"),
-		"a session's id":  l.SessionID + "x",
+		"a session's id":  l.SessionID,
+		"and some more":   l.SessionID + ".junk",
 	} {
 		if r := app.refresh(t, value); r.status != http.StatusUnauthorized || r.code() != "session_ended" {
 			t.Errorf("%s: %d %s", name, r.status, r.body)

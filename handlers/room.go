@@ -14,16 +14,15 @@ import (
 	"example.com/handshake/models"
 )
 
-// renewWait is how long a connection waits for the database to tell whether a fresh token is good.
-const renewWait = 5 * time.Second
-
 var roomPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // rooms has the route of the socket. All is decided before the upgrade, because
 // afterwards there is no status to answer with.
 type rooms struct {
-	hub    *hub.Hub
-	bearer *middleware.Bearer
+	hub     *hub.Hub
+	bearer  *middleware.Bearer
+	tickets models.Tickets
+	now     func() time.Time
 }
 
 func validateRoom(name string) error {
@@ -36,19 +35,25 @@ func validateRoom(name string) error {
 	}
 }
 
-// validRoom refuses a name that no room can have before a ticket is spent on it.
+// validRoom refuses a name that no room can have.
 func validRoom(c *gin.Context) error { return validateRoom(c.Param("room")) }
 
 // join opens the socket, or tells one who only asks that it would have.
 func (r rooms) join(c *gin.Context) error {
 	who := middleware.CurrentSession(c)
-	if err := r.hub.Reserve(who.UserID); err != nil {
+	if err := r.hub.HasSeat(who.UserID); err != nil {
 		return noSeat(err)
 	}
 	if !middleware.IsUpgrade(c) {
-		r.hub.Release(who.UserID)
+		c.Header("Connection", "Upgrade")
 		c.Header("Upgrade", "websocket")
 		return refusal("upgrade_required", "This handshake would be let in. Ask again with Upgrade: websocket.")
+	}
+	if err := middleware.SpendTicket(c, r.tickets, r.now()); err != nil {
+		return err
+	}
+	if err := r.hub.Reserve(who.UserID); err != nil {
+		return noSeat(err)
 	}
 	c.Status(http.StatusSwitchingProtocols) // for the access log
 	if err := r.hub.Join(c.Writer, c.Request, c.Param("room"), member(who, middleware.Via(c)), r.renew); err != nil {
@@ -59,9 +64,7 @@ func (r rooms) join(c *gin.Context) error {
 
 // renew checks a token that came by a frame, as the gate does one that came by a request.
 func (r rooms) renew(raw string) (hub.Member, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), renewWait)
-	defer cancel()
-	who, err := r.bearer.Check(ctx, raw)
+	who, err := r.bearer.Check(context.Background(), raw)
 	if refused, ok := errors.AsType[*middleware.Refusal](err); ok {
 		if refused.Code == "token_expired" {
 			return hub.Member{}, hub.ErrTokenExpired
@@ -91,6 +94,6 @@ func noSeat(err error) error {
 	case errors.Is(err, hub.ErrFull):
 		return &middleware.Refusal{Code: "full", Detail: "The server has as many connections as it takes. Try again later.", RetryAfter: 10 * time.Second}
 	default:
-		return &middleware.Refusal{Code: "shutting_down", Detail: "The server is going away. Try again.", RetryAfter: time.Second}
+		return errShuttingDown
 	}
 }

@@ -7,6 +7,7 @@ package handlers
 
 import (
 	"log/slog"
+	"net/http"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -19,7 +20,7 @@ import (
 	"example.com/handshake/web"
 )
 
-// requestLife is how long a call of the API may take. It is less than the server
+// requestLife is how long a call of the API, or a handshake, may take. It is less than the server
 // gives a reply to leave.
 const requestLife = 20 * time.Second
 
@@ -58,14 +59,15 @@ func New(db *models.DB, h *hub.Hub, o Options) (*App, error) {
 	accounts := account{db.Users, db.Attempts, o.Now}
 	logins := sessions{db.Users, db.Sessions, db.Attempts, bearer, h, o.SessionTTL, o.SessionIdleTTL, o.HTTPS, o.Now}
 	ticketing := tickets{db.Tickets, o.Now}
-	chat := rooms{h, bearer}
+	chat := rooms{h, bearer, db.Tickets, o.Now}
 	healthy := health{db, app.draining}
 
 	// For everybody.
-	router.GET("/", handle(pages.index))
-	router.GET("/static/*path", handle(pages.static))
-	router.GET("/livez", handle(healthy.live))
-	router.GET("/readyz", handle(healthy.ready))
+	read := []string{http.MethodGet, http.MethodHead}
+	router.Match(read, "/", handle(pages.index))
+	router.Match(read, "/static/*path", handle(pages.static))
+	router.Match(read, "/livez", handle(healthy.live))
+	router.Match(read, "/readyz", handle(healthy.ready))
 	api := router.Group("/api", middleware.Deadline(requestLife))
 	api.POST("/register", handle(accounts.register))
 	api.POST("/login", handle(logins.login))
@@ -82,11 +84,12 @@ func New(db *models.DB, h *hub.Hub, o Options) (*App, error) {
 
 	// The socket: more ways in, the same gate.
 	router.GET("/ws/:room",
+		middleware.Deadline(requestLife),
 		middleware.Origin(slices.Concat(o.OwnOrigins, o.AllowedOrigins), o.Log),
 		middleware.Handshake,
 		handle(validRoom),
 		middleware.TokenSource(o.TokenSources),
-		middleware.SpendTicket(db.Tickets, o.Now),
+		middleware.FindTicket(db.Tickets, o.Now),
 		bearer.Gate,
 		handle(chat.join))
 	return app, nil

@@ -3,6 +3,7 @@ package handlers
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -59,12 +60,13 @@ func (s sessions) refresh(c *gin.Context) error {
 	now := s.now().UTC()
 	session, next, err := s.sessions.Refresh(c.Request.Context(), cookie, now, func(session *models.Session) (models.Token, error) {
 		session.ExpiresAt = s.expiry(session.CreatedAt, now)
+		var err error
 		raw, token, err = s.bearer.Sign(session.UserID, session.ID)
 		return token, err
 	})
 	switch {
 	case errors.Is(err, models.ErrReused):
-		s.hub.EndSession(session.ID, hub.SessionEnded)
+		s.hub.EndSessions([]string{session.ID}, hub.SessionEnded)
 		s.clearCookie(c)
 		return errSessionEnded
 	case errors.Is(err, models.ErrNotFound): // the other of two tabs may have the cookie's successor, so it stays
@@ -139,15 +141,23 @@ func (s sessions) list(c *gin.Context) error {
 // logout ends the session that the request's token belongs to.
 func (s sessions) logout(c *gin.Context) error {
 	who := middleware.CurrentSession(c)
-	err := s.end(c, who.SessionID)
-	if errors.Is(err, models.ErrNotFound) { // it ended meanwhile: that is what was asked for
-		err = nil
+	err := s.sessions.End(c.Request.Context(), who.UserID, who.SessionID, s.now())
+	if err != nil && !errors.Is(err, models.ErrNotFound) { // it ended meanwhile: that is what was asked for
+		return err
 	}
-	return err
+	s.confirm(c, who.SessionID)
+	return nil
 }
 
 // endOne ends one of the person's sessions. Another person's is as good as none.
-func (s sessions) endOne(c *gin.Context) error { return s.end(c, c.Param("id")) }
+func (s sessions) endOne(c *gin.Context) error {
+	id := c.Param("id")
+	if err := s.sessions.End(c.Request.Context(), middleware.CurrentSession(c).UserID, id, s.now()); err != nil {
+		return err
+	}
+	s.confirm(c, id)
+	return nil
+}
 
 // endAll ends every session of the person, this one too.
 func (s sessions) endAll(c *gin.Context) error {
@@ -159,24 +169,19 @@ func (s sessions) endAll(c *gin.Context) error {
 	if err := s.sessions.EndAll(c.Request.Context(), who.UserID, s.now()); err != nil {
 		return err
 	}
-	for _, session := range found {
-		s.hub.EndSession(session.ID, hub.SessionEnded)
+	ids := make([]string, len(found))
+	for i, session := range found {
+		ids[i] = session.ID
 	}
-	s.clearCookie(c)
-	c.Status(http.StatusNoContent)
+	s.confirm(c, ids...)
 	return nil
 }
 
-// end is confirmed once it is in the database, and its sockets are told.
-func (s sessions) end(c *gin.Context, id string) error {
-	who := middleware.CurrentSession(c)
-	if err := s.sessions.End(c.Request.Context(), who.UserID, id, s.now()); err != nil {
-		return err
-	}
-	s.hub.EndSession(id, hub.SessionEnded)
-	if id == who.SessionID {
+// confirm tells the sockets of sessions that have ended, and the client.
+func (s sessions) confirm(c *gin.Context, ended ...string) {
+	s.hub.EndSessions(ended, hub.SessionEnded)
+	if slices.Contains(ended, middleware.CurrentSession(c).SessionID) {
 		s.clearCookie(c)
 	}
 	c.Status(http.StatusNoContent)
-	return nil
 }

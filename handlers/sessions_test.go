@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"net/http"
+	"sync"
 	"testing"
 
 	"example.com/handshake/handlers/hub"
@@ -121,4 +122,24 @@ func TestLogoutTakesTheCookieBack(t *testing.T) {
 	if r := app.refresh(t, cookie); r.status != http.StatusUnauthorized {
 		t.Errorf("the cookie after the logout: %d", r.status)
 	}
+}
+
+func TestLogoutsAtOnceAreAllConfirmed(t *testing.T) {
+	app := newApp(t)
+	l := app.login(t, "alice")
+	var logouts sync.WaitGroup
+	for range 8 {
+		logouts.Go(func() {
+			switch r := app.post(t, "/api/logout", l.Token, nil); r.status {
+			case http.StatusNoContent:
+				if r.cookie(t).MaxAge >= 0 {
+					t.Error("the cookie was left")
+				}
+			case http.StatusUnauthorized: // it came after the end
+			default:
+				t.Errorf("%d %s", r.status, r.body)
+			}
+		})
+	}
+	logouts.Wait()
 }

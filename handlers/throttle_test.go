@@ -3,8 +3,12 @@ package handlers_test
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -169,5 +173,41 @@ func TestRegistrationsAreThrottled(t *testing.T) {
 	app.clock.advance(time.Duration(wait) * time.Second)
 	if r := app.from(t, "192.0.2.1", "/api/register", "bob", password); r.status != http.StatusCreated {
 		t.Errorf("after the wait: %d %s", r.status, r.body)
+	}
+}
+
+func TestOneNetworkOfIPv6IsOneAddress(t *testing.T) {
+	app := newApp(t, behindProxy)
+	app.login(t, "alice")
+	for i := range 5 {
+		app.try(t, "2001:db8:1:2::"+strconv.Itoa(i), "alice", "wrong password")
+	}
+	if wait := app.try(t, "2001:db8:1:2:ffff::1", "alice", password).wait(t); wait != 1 {
+		t.Errorf("the same /64 waits %d s", wait)
+	}
+	if r := app.try(t, "2001:db8:1:3::1", "alice", password); r.status != http.StatusOK {
+		t.Errorf("another /64: %d", r.status)
+	}
+}
+
+// A client that has gone is counted as well.
+func TestLeavingEarlyDoesNotEscapeTheThrottle(t *testing.T) {
+	app := newApp(t)
+	app.login(t, "alice")
+	app.clock.stop()
+	for range 40 { // of which five must have come as far as the hash
+		conn, err := net.Dial("tcp", strings.TrimPrefix(app.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := `{"username":"alice","password":"wrong password"}`
+		_, _ = fmt.Fprintf(conn, "POST /api/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		time.Sleep(5 * time.Millisecond)
+		_ = conn.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, conn)
+		_ = conn.Close()
+	}
+	if wait := app.try(t, "", "alice", password).wait(t); wait != 1 {
+		t.Errorf("the wait is %d s", wait)
 	}
 }

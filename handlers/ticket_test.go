@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"example.com/handshake/handlers"
+	"example.com/handshake/handlers/hub"
 )
 
 func TestTicketReply(t *testing.T) {
@@ -124,5 +127,34 @@ func TestOfAHundredWithOneTicketOneWins(t *testing.T) {
 	}
 	if count[http.StatusSwitchingProtocols] != 1 || count[http.StatusUnauthorized] != 99 {
 		t.Errorf("by status: %v", count)
+	}
+}
+
+func TestTicketEndsWithTheTokenItStandsFor(t *testing.T) {
+	app := newApp(t, tokensOf(20*time.Second))
+	l := app.login(t, "alice")
+	app.clock.advance(10 * time.Second)
+	ticket := app.ticket(t, l, "lobby") // good for 30 s, and the token for 10
+	app.clock.advance(18 * time.Second)
+	if s, r := app.dial(t, "/ws/lobby?ticket="+ticket, nil); s != nil || r.status != http.StatusUnauthorized || r.code() != "invalid_token" {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+func TestTicketIsNotSpentWhereThereIsNoSeat(t *testing.T) {
+	app := newApp(t, func(_ *handlers.Options, o *hub.Options) { o.ConnectionsPerUser = 1 })
+	l := app.login(t, "alice")
+	only := app.join(t, l, "lobby")
+	path := "/ws/lobby?ticket=" + app.ticket(t, l, "lobby")
+	if s, r := app.dial(t, path, nil); s != nil || r.code() != "too_many_connections" {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	if r := app.get(t, path, ""); r.code() != "too_many_connections" {
+		t.Errorf("asked why: %d %s", r.status, r.body)
+	}
+	_ = only.Close()
+	eventually(t, func() bool { return len(app.hub.Sockets()) == 0 })
+	if s, r := app.dial(t, path, nil); s == nil {
+		t.Errorf("with a seat: %d %s", r.status, r.body)
 	}
 }

@@ -29,6 +29,7 @@ func init() {
 // Bearer signs JWTs and is the gate that admits them (RFC 6750, RFC 7519).
 type Bearer struct {
 	gin    *ginjwt.GinJWTMiddleware
+	verify gin.HandlerFunc // gin-jwt's own
 	tokens models.Tokens
 	issuer string // who signs, and for whom: this app's public address
 	now    func() time.Time
@@ -58,7 +59,11 @@ func NewBearer(secret []byte, ttl time.Duration, issuer string, tokens models.To
 		HTTPStatusMessageFunc: func(err error, _ *gin.Context) string { return refusalCode(err) },
 		Unauthorized:          unauthorized,
 	})
-	return b, err
+	if err != nil {
+		return nil, err
+	}
+	b.verify = b.gin.MiddlewareFunc()
+	return b, nil
 }
 
 // Sign returns a new JWT for the session, and the row to store for it before
@@ -73,7 +78,7 @@ func (b *Bearer) Sign(userID, sessionID string) (raw string, row models.Token, e
 }
 
 // Gate admits a request with a good token in its Authorization header, or with a
-// ticket that SpendTicket has taken. After it, CurrentSession tells who it is.
+// ticket that FindTicket has found. After it, CurrentSession tells who it is.
 func (b *Bearer) Gate(c *gin.Context) {
 	if tokenID := c.GetString(ticketTokenKey); tokenID != "" {
 		who, err := b.find(c.Request.Context(), tokenID)
@@ -97,7 +102,7 @@ func (b *Bearer) Gate(c *gin.Context) {
 	if raw != "" {
 		c.Request.Header.Set("Authorization", "Bearer "+raw)
 	}
-	b.gin.MiddlewareFunc()(c)
+	b.verify(c)
 }
 
 // CurrentSession tells whom the request speaks for. It is for handlers behind the gate.
@@ -159,7 +164,7 @@ func (b *Bearer) identify(ctx context.Context, raw string, claims jwt.MapClaims)
 // find asks for the row, which says what no signature can: that the session lives.
 func (b *Bearer) find(ctx context.Context, tokenID string) (models.Identity, error) {
 	who, err := b.tokens.Find(ctx, tokenID, b.now())
-	if errors.Is(err, models.ErrNotFound) {
+	if errors.Is(err, models.ErrNotFound) || err == nil && who.ExpiresAt.Unix() < b.now().Add(-clockSkew).Unix() {
 		return models.Identity{}, errInvalidToken
 	}
 	return who, err

@@ -36,7 +36,7 @@ func BenchmarkGate(b *testing.B) {
 		middleware.Origin([]string{public}, slog.Default()),
 		middleware.Handshake,
 		middleware.TokenSource(middleware.Sources),
-		middleware.SpendTicket(db.Tickets, time.Now),
+		middleware.FindTicket(db.Tickets, time.Now),
 		bearer.Gate,
 		func(c *gin.Context) { c.Status(http.StatusNoContent) })
 

@@ -8,7 +8,7 @@ import (
 )
 
 // Deadline ends the context of a request after life, so that whoever waits for a
-// core or for the database gets an answer while the connection can still carry it.
+// core, or to write to the database, gets an answer while the connection can still carry it.
 func Deadline(life time.Duration) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		ctx, cancel := context.WithTimeout(c.Request.Context(), life)

@@ -11,7 +11,7 @@ import (
 const upgradeKey = "upgrade"
 
 // Handshake refuses a malformed opening handshake (RFC 6455, section 4.2.1)
-// before it can use up a ticket. A request without Upgrade is let through: it
+// before anything is asked of the database. A request without Upgrade is let through: it
 // asks how the handshake would end, and the room answers that.
 func Handshake(c *gin.Context) {
 	if !hasToken(c.Request.Header, "Upgrade", "websocket") {

@@ -17,26 +17,36 @@ var errInvalidTicket error = &Refusal{
 	Detail: "The ticket is not valid for this room, or no longer: it can be used once, within 30 seconds. Ask for another.",
 }
 
-// SpendTicket uses up the ticket that TokenSource found, if it found one. A
-// request that only asks how a handshake would end leaves the ticket as it is.
-func SpendTicket(tickets models.Tickets, now func() time.Time) gin.HandlerFunc {
+// FindTicket looks up the ticket that TokenSource found, if it found one, and leaves
+// it as it is: what comes after may still refuse the handshake.
+func FindTicket(tickets models.Tickets, now func() time.Time) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		raw := c.GetString(ticketKey)
 		if raw == "" {
 			return
 		}
-		take := tickets.Spend
-		if !IsUpgrade(c) {
-			take = tickets.Peek
-		}
-		tokenID, err := take(c.Request.Context(), raw, c.Param("room"), now())
-		if errors.Is(err, models.ErrNotFound) {
-			err = errInvalidTicket
-		}
+		tokenID, err := tickets.Peek(c.Request.Context(), raw, c.Param("room"), now())
 		if err != nil {
-			refuse(c, err)
+			refuse(c, ticketError(err))
 			return
 		}
 		c.Set(ticketTokenKey, tokenID)
 	}
+}
+
+// SpendTicket uses up the ticket that the request came in by, if it came in by one.
+// It is the last check before the socket opens: of many with one ticket, one passes.
+func SpendTicket(c *gin.Context, tickets models.Tickets, now time.Time) error {
+	raw := c.GetString(ticketKey)
+	if raw == "" {
+		return nil
+	}
+	return ticketError(tickets.Spend(c.Request.Context(), raw, c.Param("room"), now))
+}
+
+func ticketError(err error) error {
+	if errors.Is(err, models.ErrNotFound) {
+		return errInvalidTicket
+	}
+	return err
 }

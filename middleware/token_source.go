@@ -32,7 +32,7 @@ type credential struct{ source, raw string }
 
 // TokenSource finds the one credential of a handshake. A JWT goes into the
 // Authorization header, where the gate looks for it; a ticket is left for
-// SpendTicket. What was in the URL or among the subprotocols is wiped there, so
+// FindTicket. What was in the URL or among the subprotocols is wiped there, so
 // that nothing after this can log it or echo it.
 func TokenSource(open []string) gin.HandlerFunc {
 	return func(c *gin.Context) {

@@ -3,6 +3,7 @@
 CREATE TABLE sessions (
     id           TEXT      NOT NULL PRIMARY KEY,
     user_id      TEXT      NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    refresh_family TEXT    NOT NULL UNIQUE, -- SHA-256 of what all its refresh tokens begin with
     refresh_hash TEXT      NOT NULL, -- SHA-256 of the refresh token that can be used next
     previous_refresh_hash TEXT,      -- of the one before
     rotated_at   TIMESTAMP,          -- when the one became the other
@@ -14,4 +15,3 @@ CREATE TABLE sessions (
     ended_at     TIMESTAMP
 );
 CREATE INDEX sessions_user_id ON sessions (user_id);
-CREATE INDEX sessions_expires_at ON sessions (expires_at);

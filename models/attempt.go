@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -68,7 +69,7 @@ func (s Attempts) Settle(ctx context.Context, username, address string, right bo
 
 // Register counts a registration from this address, unless it must wait.
 func (s Attempts) Register(ctx context.Context, address string, now time.Time) (wait time.Duration, err error) {
-	key := hash("register\n" + address)
+	key := hash("register\n" + network(address))
 	err = s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
 		if wait, err = longest(ctx, tx, []string{key}, now); err != nil || wait > 0 {
 			return err
@@ -80,8 +81,17 @@ func (s Attempts) Register(ctx context.Context, address string, now time.Time) (
 
 // loginKeys are what one login counts against: account and address together, and each alone.
 func loginKeys(username, address string) []string {
-	name := strings.ToLower(username)
+	name, address := strings.ToLower(username), network(address)
 	return []string{hash("both\n" + address + "\n" + name), hash("account\n" + name), hash("address\n" + address)}
+}
+
+// network is what one person has of addresses: of IPv6 usually a /64.
+func network(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil || !ip.Is6() || ip.Is4In6() {
+		return address
+	}
+	return netip.PrefixFrom(ip, 64).Masked().String()
 }
 
 // longest returns the longest wait that any of the counters demands.

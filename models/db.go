@@ -77,8 +77,14 @@ func connect(ctx context.Context, uri string, migrate func(context.Context, *sql
 	if p.read, db.reader, err = pool(uri+"?"+readConnection, max(4, runtime.NumCPU())); err != nil {
 		return nil, err
 	}
-	db.Users, db.Sessions, db.Tickets, db.Attempts = Users{p}, Sessions{p}, Tickets{p}, Attempts{p}
-	db.Tokens, err = newTokens(ctx, p, db.reader)
+	db.Users, db.Attempts = Users{p}, Attempts{p}
+	if db.Sessions, err = newSessions(ctx, p, db.reader); err != nil {
+		return nil, err
+	}
+	if db.Tokens, err = newTokens(ctx, p, db.reader); err != nil {
+		return nil, err
+	}
+	db.Tickets, err = newTickets(ctx, p, db.reader, db.writer)
 	return db, err
 }
 

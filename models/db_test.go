@@ -54,7 +54,7 @@ func addUser(t *testing.T, db *DB, username string) User {
 // addLogin is a session of an hour with a token of a quarter of one.
 func addLogin(t *testing.T, db *DB, user User) (Session, Token) {
 	t.Helper()
-	session := Session{ID: NewID(), UserID: user.ID, CreatedAt: noon, LastUsedAt: noon, ExpiresAt: noon.Add(time.Hour)}
+	session := Session{ID: NewID(), RefreshFamily: NewID(), UserID: user.ID, CreatedAt: noon, LastUsedAt: noon, ExpiresAt: noon.Add(time.Hour)}
 	token := Token{ID: NewID(), SessionID: session.ID, UserID: user.ID, IssuedAt: noon, ExpiresAt: noon.Add(15 * time.Minute)}
 	if err := db.Sessions.Start(t.Context(), session, token); err != nil {
 		t.Fatal(err)

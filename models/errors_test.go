@@ -27,6 +27,21 @@ func everyCall(db *DB) map[string]func(context.Context) error {
 		"Sessions.End": func(ctx context.Context) error {
 			return db.Sessions.End(ctx, "user", "session", noon)
 		},
+		"Sessions.Refresh": func(ctx context.Context) error {
+			_, _, err := db.Sessions.Refresh(ctx, "session.raw", noon, func(*Session) (Token, error) { return Token{}, nil })
+			return err
+		},
+		"Sessions.List": func(ctx context.Context) error {
+			_, err := db.Sessions.List(ctx, "user", noon)
+			return err
+		},
+		"Sessions.Dead": func(ctx context.Context) error {
+			_, err := db.Sessions.Dead(ctx, []string{"session"}, noon)
+			return err
+		},
+		"Sessions.EndAll": func(ctx context.Context) error {
+			return db.Sessions.EndAll(ctx, "user", noon)
+		},
 		"Tokens.Find": func(ctx context.Context) error {
 			_, err := db.Tokens.Find(ctx, "token", noon)
 			return err
@@ -36,14 +51,26 @@ func everyCall(db *DB) map[string]func(context.Context) error {
 			return err
 		},
 		"Tickets.Spend": func(ctx context.Context) error {
-			_, err := db.Tickets.Spend(ctx, "raw", "lobby", noon)
-			return err
+			return db.Tickets.Spend(ctx, "raw", "lobby", noon)
 		},
 		"Tickets.Peek": func(ctx context.Context) error {
 			_, err := db.Tickets.Peek(ctx, "raw", "lobby", noon)
 			return err
 		},
-		"Ping": db.Ping,
+		"Attempts.Wait": func(ctx context.Context) error {
+			_, err := db.Attempts.Wait(ctx, "alice", "127.0.0.1", noon)
+			return err
+		},
+		"Attempts.Settle": func(ctx context.Context) error {
+			_, err := db.Attempts.Settle(ctx, "alice", "127.0.0.1", false, noon)
+			return err
+		},
+		"Attempts.Register": func(ctx context.Context) error {
+			_, err := db.Attempts.Register(ctx, "127.0.0.1", noon)
+			return err
+		},
+		"Sweep": func(ctx context.Context) error { return db.Sweep(ctx, noon) },
+		"Ping":  db.Ping,
 	}
 }
 

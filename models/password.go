@@ -19,7 +19,7 @@ var NobodysHash = "$argon2id$v=19$m=19456,t=2,p=1$" + strings.Repeat("A", 22) + 
 
 // cores lets as many hashes run as there are cores. More at once would not be
 // faster, and each takes 19 MiB.
-var cores = make(chan struct{}, runtime.NumCPU())
+var cores = make(chan struct{}, runtime.GOMAXPROCS(0))
 
 // HashPassword returns what to store for the password. The error is the
 // context's, where it ended while waiting for a core.
@@ -44,12 +44,11 @@ func CheckPassword(ctx context.Context, hash, password string) (ok bool, err err
 // another keyboard can arrive as other bytes.
 func NormalizePassword(password string) string { return norm.NFC.String(password) }
 
-func onCore(ctx context.Context, work func() error) (err error) {
+func onCore(ctx context.Context, work func() error) error {
 	select {
 	case cores <- struct{}{}:
 		defer func() { <-cores }()
-		inBackground(func() { err = work() })
-		return err
+		return work()
 	case <-ctx.Done():
 		return ctx.Err()
 	}

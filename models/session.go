@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ var ErrReused = errors.New("the refresh token was used before")
 type Session struct {
 	ID                  string
 	UserID              string
+	RefreshFamily       string // hash of what all its refresh tokens begin with
 	RefreshHash         string
 	PreviousRefreshHash *string
 	RotatedAt           *time.Time
@@ -34,12 +36,31 @@ type Session struct {
 }
 
 // Sessions is the store of the sessions table.
-type Sessions struct{ pools }
+type Sessions struct {
+	pools
+	alive *sql.Stmt
+}
 
-// NewRefreshToken gives the session a new refresh token, and returns it. It begins
-// with the session's id, so that one which is no longer stored still tells whose it was.
-func (session *Session) NewRefreshToken() (raw string) {
-	raw = session.ID + "." + NewID()
+// aliveAtOnce is how many sessions one statement is asked about.
+const aliveAtOnce = 500
+
+func newSessions(ctx context.Context, p pools, reader *sql.DB) (Sessions, error) {
+	alive, err := reader.PrepareContext(ctx,
+		"SELECT id FROM sessions WHERE "+liveSession+" AND id IN (?"+strings.Repeat(",?", aliveAtOnce-1)+")")
+	return Sessions{pools: p, alive: alive}, err
+}
+
+// FirstRefreshToken gives a new session its first refresh token, and returns it.
+func (session *Session) FirstRefreshToken() (raw string) {
+	family := NewID()
+	session.RefreshFamily = hash(family)
+	return session.nextRefreshToken(family)
+}
+
+// nextRefreshToken returns another of the family. One that is no longer stored
+// still tells, by the family, which session it was of.
+func (session *Session) nextRefreshToken(family string) (raw string) {
+	raw = family + "." + NewID()
 	session.RefreshHash = hash(raw)
 	return raw
 }
@@ -59,10 +80,14 @@ func (s Sessions) Start(ctx context.Context, session Session, token Token) error
 // ErrNotFound: the token is no good. ErrReused: the session is ended by this.
 func (s Sessions) Refresh(ctx context.Context, raw string, now time.Time, renew func(*Session) (Token, error)) (session Session, next string, err error) {
 	now = now.UTC()
+	family, _, _ := strings.Cut(raw, ".")
+	const ofFamily = "refresh_family = ?"
+	if _, err := gorm.G[Session](s.read).Select("id").Where(ofFamily, hash(family)).Take(ctx); err != nil {
+		return session, "", translate(err) // nonsense does not wait for the writer
+	}
 	reused := false
 	err = s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
-		id, _, _ := strings.Cut(raw, ".")
-		if session, err = gorm.G[Session](tx).Where(liveSession, now).Where("id = ?", id).Take(ctx); err != nil {
+		if session, err = gorm.G[Session](tx).Where(liveSession, now).Where(ofFamily, hash(family)).Take(ctx); err != nil {
 			return err
 		}
 		presented := hash(raw)
@@ -71,16 +96,16 @@ func (s Sessions) Refresh(ctx context.Context, raw string, now time.Time, renew 
 				return gorm.ErrRecordNotFound
 			}
 			reused = true
-			_, err = gorm.G[Session](tx).Where("id = ?", id).Update(ctx, "ended_at", now)
+			_, err = gorm.G[Session](tx).Where("id = ?", session.ID).Update(ctx, "ended_at", now)
 			return err
 		}
 		token, err := renew(&session)
 		if err != nil {
 			return err
 		}
-		next = session.NewRefreshToken()
+		next = session.nextRefreshToken(family)
 		session.PreviousRefreshHash, session.RotatedAt, session.LastUsedAt = &presented, &now, now
-		err = oneRow(gorm.G[Session](tx).Where("id = ? AND refresh_hash = ?", id, presented).Updates(ctx, session))
+		err = oneRow(gorm.G[Session](tx).Where("id = ? AND refresh_hash = ?", session.ID, presented).Updates(ctx, session))
 		if err != nil {
 			return err
 		}
@@ -108,20 +133,37 @@ func (s Sessions) List(ctx context.Context, userID string, now time.Time) ([]Ses
 	return list, translate(err)
 }
 
-// Dead returns those of the sessions that are not live.
+// Dead returns those of the sessions that are not live. It is asked often, about
+// every session that has a socket open.
 func (s Sessions) Dead(ctx context.Context, ids []string, now time.Time) ([]string, error) {
 	alive := map[string]bool{}
-	for some := range slices.Chunk(ids, 500) { // a statement takes a limited number of values
-		found, err := gorm.G[Session](s.read).Where(liveSession, now.UTC()).
-			Select("id").Where("id IN ?", some).Find(ctx)
-		if err != nil {
-			return nil, translate(err)
+	for some := range slices.Chunk(ids, aliveAtOnce) {
+		args := make([]any, 1+aliveAtOnce) // what is not filled is NULL, which no id is
+		args[0] = now.UTC()
+		for i, id := range some {
+			args[1+i] = id
 		}
-		for _, session := range found {
-			alive[session.ID] = true
+		if err := s.addAlive(ctx, alive, args); err != nil {
+			return nil, translate(err)
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return alive[id] }), nil
+}
+
+func (s Sessions) addAlive(ctx context.Context, alive map[string]bool, args []any) error {
+	rows, err := s.alive.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		alive[id] = true
+	}
+	return rows.Err()
 }
 
 // End ends a session, and with it every token and ticket it gave out.

@@ -11,7 +11,7 @@ func TestSessionStartsWithItsTokenOrNotAtAll(t *testing.T) {
 	alice := addUser(t, db, "alice")
 	_, first := addLogin(t, db, alice)
 
-	second := Session{ID: NewID(), UserID: alice.ID, ExpiresAt: noon.Add(time.Hour)}
+	second := Session{ID: NewID(), RefreshFamily: NewID(), UserID: alice.ID, ExpiresAt: noon.Add(time.Hour)}
 	taken := Token{ID: first.ID, SessionID: second.ID, UserID: alice.ID, ExpiresAt: noon.Add(time.Hour)}
 	if err := db.Sessions.Start(t.Context(), second, taken); !errors.Is(err, ErrConflict) {
 		t.Errorf("with the id of another token: %v", err)
@@ -27,7 +27,7 @@ func TestSessionStartsWithItsTokenOrNotAtAll(t *testing.T) {
 
 func TestSessionOfNobodyIsRefused(t *testing.T) {
 	db := newDB(t)
-	session := Session{ID: NewID(), UserID: "nobody"}
+	session := Session{ID: NewID(), RefreshFamily: NewID(), UserID: "nobody"}
 	if err := db.Sessions.Start(t.Context(), session, Token{ID: NewID(), SessionID: session.ID, UserID: "nobody"}); err == nil {
 		t.Error("foreign keys are not enforced")
 	}

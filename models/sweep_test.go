@@ -14,7 +14,7 @@ func TestSweepDeletesWhatHasExpiredAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := func(sessionLife, tokenLife time.Duration) Session {
-		session := Session{ID: NewID(), UserID: user.ID, CreatedAt: now, LastUsedAt: now, ExpiresAt: now.Add(sessionLife)}
+		session := Session{ID: NewID(), RefreshFamily: NewID(), UserID: user.ID, CreatedAt: now, LastUsedAt: now, ExpiresAt: now.Add(sessionLife)}
 		token := Token{ID: NewID(), SessionID: session.ID, UserID: user.ID, IssuedAt: now, ExpiresAt: now.Add(tokenLife)}
 		if err := db.Sessions.Start(ctx, session, token); err != nil {
 			t.Fatal(err)

@@ -2,6 +2,8 @@ package models
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"time"
 
 	"gorm.io/gorm"
@@ -16,7 +18,20 @@ type Ticket struct {
 }
 
 // Tickets is the store of the tickets table.
-type Tickets struct{ pools }
+type Tickets struct {
+	pools
+	peek, spend *sql.Stmt
+}
+
+func newTickets(ctx context.Context, p pools, reader, writer *sql.DB) (Tickets, error) {
+	const good = "hash = ? AND room = ? AND expires_at > ?"
+	peek, err := reader.PrepareContext(ctx, "SELECT token_id FROM tickets WHERE "+good)
+	if err != nil {
+		return Tickets{}, err
+	}
+	spend, err := writer.PrepareContext(ctx, "DELETE FROM tickets WHERE "+good)
+	return Tickets{pools: p, peek: peek, spend: spend}, err
+}
 
 // Issue stores a new ticket and returns it. Only its hash is kept.
 func (s Tickets) Issue(ctx context.Context, tokenID, room string, expires time.Time) (raw string, err error) {
@@ -25,26 +40,23 @@ func (s Tickets) Issue(ctx context.Context, tokenID, room string, expires time.T
 	return raw, translate(gorm.G[Ticket](s.write).Create(ctx, &ticket))
 }
 
-// Spend uses the ticket up and returns the id of the token it stands for. It is one
-// conditional statement, so of a hundred who try at once one succeeds.
+// Peek returns the id of the token that the ticket stands for.
 // ErrNotFound: there is no such ticket for this room, or it has expired or was spent.
-func (s Tickets) Spend(ctx context.Context, raw, room string, now time.Time) (tokenID string, err error) {
-	var spent []Ticket
-	err = s.write.WithContext(ctx).Raw(
-		"DELETE FROM tickets WHERE hash = ? AND room = ? AND expires_at > ? RETURNING token_id",
-		hash(raw), room, now.UTC()).Scan(&spent).Error
-	if err != nil {
-		return "", translate(err)
-	}
-	if len(spent) == 0 {
+func (s Tickets) Peek(ctx context.Context, raw, room string, now time.Time) (tokenID string, err error) {
+	err = s.peek.QueryRowContext(ctx, hash(raw), room, now.UTC()).Scan(&tokenID)
+	if errors.Is(err, sql.ErrNoRows) {
 		return "", ErrNotFound
 	}
-	return spent[0].TokenID, nil
+	return tokenID, translate(err)
 }
 
-// Peek is Spend that leaves the ticket as it is.
-func (s Tickets) Peek(ctx context.Context, raw, room string, now time.Time) (tokenID string, err error) {
-	ticket, err := gorm.G[Ticket](s.read).
-		Where("hash = ? AND room = ? AND expires_at > ?", hash(raw), room, now.UTC()).Take(ctx)
-	return ticket.TokenID, translate(err)
+// Spend uses the ticket up. It is one conditional statement, so of a hundred who try
+// at once one succeeds. ErrNotFound as of Peek.
+func (s Tickets) Spend(ctx context.Context, raw, room string, now time.Time) error {
+	result, err := s.spend.ExecContext(ctx, hash(raw), room, now.UTC())
+	if err != nil {
+		return translate(err)
+	}
+	deleted, err := result.RowsAffected()
+	return oneRow(int(deleted), err)
 }

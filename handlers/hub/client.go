@@ -2,7 +2,9 @@ package hub
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"runtime/debug"
 	"sync"
@@ -60,6 +62,7 @@ func newClient(h *Hub, ws *websocket.Conn, room string, member Member, renew Ren
 	if n := h.options.MessagesPerSecond; n > 0 {
 		c.rate = rate.NewLimiter(rate.Limit(n), 2*n)
 	}
+	metered.mute = true // the answer to the handshake is out
 	metered.tooMany = func() { c.end(TooManyMessages) }
 	c.setEnd(member)
 	ws.SetPingHandler(c.onPing)
@@ -182,6 +185,7 @@ func (c *client) read() {
 		}
 		kind, message, err := c.ws.NextReader()
 		if err != nil {
+			c.readFailed(err)
 			return
 		}
 		if c.isEnding() {
@@ -192,9 +196,22 @@ func (c *client) read() {
 			continue
 		}
 		if err := c.hear(kind, message); err != nil {
+			c.readFailed(err)
 			return
 		}
 	}
+}
+
+// readFailed tells a client whose frames cannot be read, unless the connection
+// itself is over, and waits for it to hear that.
+func (c *client) readFailed(err error) {
+	_, closed := errors.AsType[*websocket.CloseError](err)
+	_, broken := errors.AsType[net.Error](err)
+	if closed || broken || errors.Is(err, errFlood) {
+		return
+	}
+	c.end(UnreadableFrame)
+	_, _ = io.Copy(io.Discard, c.meter)
 }
 
 // readEnds keeps a fault in one connection from ending the others, and lets a

@@ -198,20 +198,27 @@ func (h *Hub) Sockets() map[string]int {
 	return sockets
 }
 
-// EndSession closes every connection of a session.
-func (h *Hub) EndSession(sessionID string, why Closing) {
+// EndSessions closes every connection of these sessions.
+func (h *Hub) EndSessions(ids []string, why Closing) {
+	if len(ids) == 0 {
+		return
+	}
+	ended := map[string]bool{}
+	for _, id := range ids {
+		ended[id] = true
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for c := range h.all() {
-		if c.member.SessionID == sessionID {
+		if ended[c.member.SessionID] {
 			c.end(why)
 		}
 	}
 }
 
 // Tick does what the time demands of every connection: a ping, a word that its
-// token is about to expire, or its end. Whoever has the hub calls
-// it about twice a second: one look at all of them is cheaper than a timer for each.
+// token is about to expire, or its end. Whoever has the hub calls it about twice a
+// second, as one look at all of them is cheaper than a timer for each.
 func (h *Hub) Tick() {
 	now := h.options.Now()
 	h.mu.Lock()
@@ -231,7 +238,8 @@ func (h *Hub) Shutdown(ctx context.Context) {
 	}
 	h.mu.Unlock()
 
-	defer context.AfterFunc(ctx, h.dropAll)()
+	stop := context.AfterFunc(ctx, h.dropAll)
+	defer stop()
 	h.open.Wait()
 }
 

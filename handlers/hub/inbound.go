@@ -43,7 +43,8 @@ func (c *client) hear(kind int, message io.Reader) error {
 
 func (c *client) obey(text []byte) {
 	var in inFrame
-	if err := json.Unmarshal(text, &in); err != nil {
+	// A browser sends half an emoji as \ud83d. It is understood as U+FFFD, the replacement character.
+	if err := json.Unmarshal(text, &in, jsontext.AllowInvalidUTF8(true)); err != nil {
 		if _, isSyntax := errors.AsType[*jsontext.SyntacticError](err); isSyntax {
 			c.end(UnreadableFrame)
 			return
@@ -70,7 +71,7 @@ func (c *client) onRenew(in inFrame) {
 	case errors.Is(err, ErrTokenInvalid):
 		c.end(SessionEnded)
 	case err != nil:
-		c.refuse(in, "unavailable", "The token could not be checked just now. Try again.")
+		c.sayError(in, "unavailable", "The token could not be checked just now. Try again.")
 	case fresh.UserID != c.member.UserID || fresh.SessionID != c.member.SessionID:
 		c.end(SessionEnded)
 	default:
@@ -98,6 +99,10 @@ func (c *client) refuse(in inFrame, code, detail string) {
 		c.end(TooManyBadFrames)
 		return
 	}
+	c.sayError(in, code, detail)
+}
+
+func (c *client) sayError(in inFrame, code, detail string) {
 	out := errorFrame{Type: "error", Code: code, Detail: detail}
 	if hasRef(in) {
 		out.Ref = in.Ref

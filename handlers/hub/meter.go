@@ -12,6 +12,7 @@ import (
 // does not count them, so a flood of them would go on for ever.
 type meter struct {
 	net.Conn
+	mute    bool   // what gorilla writes is dropped: what a connection is told goes through its queue
 	left    int64  // bytes that may come before the next message
 	tooMany func() // called when they are used up; as many more are then let by, until an answer comes
 	spent   bool
@@ -31,6 +32,14 @@ func (m *meter) Read(p []byte) (int, error) {
 	m.left = floodBytes
 	m.tooMany()
 	return n, err
+}
+
+// Write is gorilla's, which answers a malformed frame past the queue.
+func (m *meter) Write(p []byte) (int, error) {
+	if m.mute {
+		return len(p), nil
+	}
+	return m.Conn.Write(p)
 }
 
 // hijacker gives gorilla the connection with a meter on it.

@@ -6,6 +6,23 @@ package hub
 func (h *Hub) Reserve(userID string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if err := h.hasSeat(userID); err != nil {
+		return err
+	}
+	h.open.Add(1)
+	h.taken++
+	h.seats[userID]++
+	return nil
+}
+
+// HasSeat returns the error that Reserve would return, and takes nothing.
+func (h *Hub) HasSeat(userID string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.hasSeat(userID)
+}
+
+func (h *Hub) hasSeat(userID string) error {
 	switch {
 	case h.shutDown:
 		return ErrShutDown
@@ -13,11 +30,9 @@ func (h *Hub) Reserve(userID string) error {
 		return ErrFull
 	case h.seats[userID] >= h.options.ConnectionsPerUser:
 		return ErrUserFull
+	default:
+		return nil
 	}
-	h.open.Add(1)
-	h.taken++
-	h.seats[userID]++
-	return nil
 }
 
 // Release gives back a seat that Reserve took.
