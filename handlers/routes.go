@@ -71,7 +71,7 @@ func New(db *models.DB, h *hub.Hub, o Options) (*App, error) {
 	api := router.Group("/api", middleware.Deadline(requestLife))
 	api.POST("/register", handle(accounts.register))
 	api.POST("/login", handle(logins.login))
-	api.POST("/refresh", middleware.SameOrigin(o.OwnOrigins), handle(logins.refresh)) // by its cookie
+	api.POST("/refresh", middleware.SameOrigin(o.OwnOrigins, o.Log), handle(logins.refresh)) // by its cookie
 
 	// With a token in the Authorization header.
 	protected := api.Group("", bearer.Gate)

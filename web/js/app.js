@@ -36,9 +36,13 @@ async function restore() {
     await refresh();
     showLogin("Your login was kept: the page has traded its refresh cookie for a fresh token.");
   } catch (problem) {
-    if (problem.code === "session_ended") return show("auth"); // nobody was logged in, which is no fault
-    $("restore-status").textContent = problem.sentence;
-    $("restore-again").hidden = false;
+    if (problem.status === 0 || problem.status >= 500) {
+      $("restore-status").textContent = problem.sentence;
+      $("restore-again").hidden = false;
+      return;
+    }
+    show("auth");
+    if (problem.code === "cross_origin") notice(`${problem.sentence} To check: PUBLIC_URL. This page is ${location.origin}.`);
   }
 }
 

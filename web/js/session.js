@@ -135,7 +135,13 @@ async function adopt({ access_token: token, expires_in, session_id: id }) {
 function keepFreshAt(time) {
   clearTimeout(timer);
   const wait = Math.min(time - Date.now(), DAY); // a timer of more than 24 days would go off at once
-  timer = setTimeout(() => refresh().catch(() => session && keepFreshAt(Date.now() + RETRY)), wait);
+  timer = setTimeout(async () => {
+    try {
+      await refresh();
+    } catch (problem) {
+      if (session && problem.code !== "cross_origin") keepFreshAt(Date.now() + RETRY);
+    }
+  }, wait);
 }
 
 function drop() {
