@@ -19,6 +19,6 @@ func Origin(allowed []string, log *slog.Logger) gin.HandlerFunc {
 			return
 		}
 		log.Warn("origin refused: to allow it, add it to ALLOWED_ORIGINS", "origin", origins, "request_id", RequestID(c))
-		refuse(c, &Refusal{Code: "origin_not_allowed", Detail: "This page's origin may not open sockets here. The server's log says which setting would allow it."})
+		refuse(c, &Refusal{Code: "origin_not_allowed", Detail: "This origin may not open sockets here. The server's log says which setting would allow it. A program that is no browser need not send an Origin."})
 	}
 }
