@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"go.uber.org/goleak"
 
 	"example.com/handshake/handlers"
 	"example.com/handshake/handlers/hub"
@@ -24,7 +25,8 @@ import (
 	"example.com/handshake/models"
 )
 
-// The suite's secrets. TestMain searches everything that was logged for them.
+// The suite's secrets. TestMain searches everything that was logged for them, and
+// for goroutines that outlive their app.
 var (
 	logged  lockedBuffer
 	secrets lockedSet
@@ -41,6 +43,11 @@ func TestMain(m *testing.M) {
 			fmt.Println("a secret was logged:", secret)
 			code = 1
 		}
+	}
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	if err := goleak.Find(); err != nil {
+		fmt.Println("the tests left goroutines behind:", err)
+		code = 1
 	}
 	os.Exit(code)
 }
