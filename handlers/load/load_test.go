@@ -21,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -278,17 +279,18 @@ func BenchmarkFanOut(b *testing.B) {
 	}
 }
 
-// room is one that is full. heard gets one for each message that the last member has heard.
+// messages are sent in one run of fanOut.
+const messages = 96
+
+// room is one that is full. A message's text is its number in the run.
 type room struct {
 	peers []*peer
-	mu    sync.Mutex
-	left  map[string]int // by message: who has not heard it yet
-	heard chan time.Duration
-	sent  map[string]time.Time
+	left  [messages]atomic.Int32 // who has not heard it yet
+	heard chan int               // the number of a message that the last member has heard
 }
 
 func (s *server) fill(handshake []byte) *room {
-	r := &room{left: map[string]int{}, sent: map[string]time.Time{}, heard: make(chan time.Duration, 64)}
+	r := &room{heard: make(chan int, messages)}
 	for range members {
 		p := s.open(handshake)
 		r.peers = append(r.peers, p)
@@ -308,36 +310,26 @@ func (r *room) listen(p *peer) {
 			continue
 		}
 		text, _, _ := bytes.Cut(rest, []byte(`"`))
-		r.hear(text)
+		number, err := strconv.Atoi(string(text))
+		if err == nil && r.left[number].Add(-1) == 0 {
+			r.heard <- number
+		}
 	}
 }
 
-func (r *room) hear(text []byte) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.left[string(text)]--; r.left[string(text)] == 0 {
-		delete(r.left, string(text))
-		r.heard <- time.Since(r.sent[string(text)])
-		delete(r.sent, string(text))
-	}
-}
-
-func (r *room) send(text string) {
-	r.mu.Lock()
-	r.left[text], r.sent[text] = members, time.Now()
-	r.mu.Unlock()
-	r.peers[0].say(`{"type":"message","text":"` + text + `"}`)
+func (r *room) send(number int) {
+	r.left[number].Store(members)
+	r.peers[0].say(`{"type":"message","text":"` + strconv.Itoa(number) + `"}`)
 }
 
 // fanOut keeps so many messages under way, and returns deliveries a second.
 func (r *room) fanOut(underWay int) float64 {
-	const messages = 96
 	began := time.Now()
 	for i := range messages {
 		if i >= underWay {
 			<-r.heard
 		}
-		r.send(strconv.Itoa(i))
+		r.send(i)
 	}
 	for range underWay {
 		<-r.heard
