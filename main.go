@@ -268,31 +268,33 @@ func (s *settings) releaseFaults(getenv func(string) string) (faults []string) {
 
 // appOptions turns the settings into what the app is told.
 func (s *settings) appOptions(listening, port string, log *slog.Logger) handlers.Options {
-	if s.publicURL == "" {
-		s.publicURL = listening
+	public := s.publicURL
+	if public == "" {
+		public = listening
 	}
-	own := []string{s.publicURL}
+	own := []string{public}
 	if !s.release() {
 		for _, loopback := range []string{"localhost", "127.0.0.1", "[::1]"} {
 			own = append(own, "http://"+loopback+":"+port)
 		}
 	}
-	if s.jwtSecret == nil {
+	key := s.jwtSecret
+	if key == nil {
 		log.Warn("JWT_SECRET is not set, so one was made: every token ends when the program does")
-		s.jwtSecret = make([]byte, middleware.MinSecretBytes)
-		_, _ = rand.Read(s.jwtSecret) // never fails: crypto/rand ends the program instead
+		key = make([]byte, middleware.MinSecretBytes)
+		_, _ = rand.Read(key) // never fails: crypto/rand ends the program instead
 	}
 	return handlers.Options{
-		PublicURL:      s.publicURL,
+		PublicURL:      public,
 		OwnOrigins:     own,
 		AllowedOrigins: s.allowedOrigins,
-		JWTSecret:      s.jwtSecret,
+		JWTSecret:      key,
 		AccessTokenTTL: s.accessTokenTTL,
 		SessionTTL:     s.sessionTTL,
 		SessionIdleTTL: s.sessionIdleTTL,
 		TokenSources:   s.tokenSources,
 		TrustedProxies: s.trustedProxies,
-		HTTPS:          strings.HasPrefix(s.publicURL, "https://"),
+		HTTPS:          strings.HasPrefix(public, "https://"),
 		Now:            time.Now,
 		Log:            log,
 	}

@@ -58,11 +58,10 @@ var (
 	errUnavailable = &middleware.Refusal{
 		Code: "unavailable", Detail: "The service cannot do this just now. Try again.", RetryAfter: time.Second,
 	}
+	errShuttingDown = &middleware.Refusal{
+		Code: "shutting_down", Detail: "The server is going away. Try again.", RetryAfter: time.Second,
+	}
 )
-
-var errShuttingDown = &middleware.Refusal{
-	Code: "shutting_down", Detail: "The server is going away. Try again.", RetryAfter: time.Second,
-}
 
 func refusal(code, detail string) *middleware.Refusal {
 	return &middleware.Refusal{Code: code, Detail: detail}
@@ -80,7 +79,7 @@ func handle(fn func(*gin.Context) error) gin.HandlerFunc {
 }
 
 // writeProblems answers the requests that ended in an error. It is the only place
-// that does, so no error can reach a client in any other form.
+// that does, so no route can tell a client of one in another form.
 func writeProblems(log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		c.Next()

@@ -101,7 +101,7 @@ func TestReusedRefreshTokenEndsTheSession(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			app := newApp(t)
 			l, r := app.loginReply(t, "alice")
-			socket, other := app.join(t, l, "lobby"), app.join(t, app.login(t, "alice"), "lobby")
+			socket, other := app.join(t, l, "lobby"), app.join(t, app.login(t, "alice"), "attic")
 			first := r.cookie(t).Value
 			for range test.rotations {
 				r = app.refresh(t, r.cookie(t).Value)
@@ -121,7 +121,8 @@ func TestReusedRefreshTokenEndsTheSession(t *testing.T) {
 			if r := app.refresh(t, last); (r.status == http.StatusOK) == test.ends {
 				t.Errorf("the last one: %d %s", r.status, r.body)
 			}
-			other.send(t, frame{"type": "message", "text": "another session"}) // goes on in any case
+			other.send(t, frame{"type": "message", "text": "another session goes on in any case"})
+			other.expect(t, "message")
 		})
 	}
 }

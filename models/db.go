@@ -44,7 +44,7 @@ type pools struct{ read, write *gorm.DB }
 // by its owner only, where there is none. An existing file is first shown to
 // check through a connection that cannot write; then migrate brings it up to date,
 // and is to check again, as a file with a rollback journal beside it is not shown before.
-// An error names the file and says what is wrong; the file is then as it was.
+// An error names the file and says what is wrong. A file that check refuses stays as it was.
 func Open(ctx context.Context, path string, check, migrate func(context.Context, *sql.DB) error) (*DB, error) {
 	uri, err := prepareFile(path)
 	if err != nil {
@@ -81,7 +81,7 @@ func connect(ctx context.Context, uri string, migrate func(context.Context, *sql
 	if db.Sessions, err = newSessions(ctx, p, db.reader); err != nil {
 		return nil, err
 	}
-	if db.Tokens, err = newTokens(ctx, p, db.reader); err != nil {
+	if db.Tokens, err = newTokens(ctx, db.reader); err != nil {
 		return nil, err
 	}
 	db.Tickets, err = newTickets(ctx, p, db.reader, db.writer)

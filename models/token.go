@@ -27,21 +27,18 @@ type Identity struct {
 }
 
 // Tokens is the store of the tokens table.
-type Tokens struct {
-	pools
-	find *sql.Stmt
-}
+type Tokens struct{ find *sql.Stmt }
 
 // newTokens prepares the one question that every request asks, past gorm, whose
 // reflection would cost more than the question itself.
-func newTokens(ctx context.Context, p pools, reader *sql.DB) (Tokens, error) {
+func newTokens(ctx context.Context, reader *sql.DB) (Tokens, error) {
 	find, err := reader.PrepareContext(ctx, `
 		SELECT t.id, t.issued_at, t.expires_at, t.session_id, t.user_id, u.username
 		FROM tokens t
 		JOIN sessions s ON s.id = t.session_id AND s.ended_at IS NULL AND s.expires_at > ?
 		JOIN users u ON u.id = t.user_id AND u.disabled_at IS NULL
 		WHERE t.id = ?`)
-	return Tokens{pools: p, find: find}, err
+	return Tokens{find}, err
 }
 
 // Find returns whom the token with this id speaks for. ErrNotFound: it was never

@@ -18,7 +18,6 @@ const (
 	maxQueue   = 256              // frames that may wait for a slow reader
 	floodBytes = 256 << 10        // that a message may take beyond its own size: headers, empty frames, pings
 	writeWait  = 10 * time.Second // for what is queued to leave
-	pingEvery  = 30 * time.Second // two in a row without an answer end a connection
 	closeWait  = 5 * time.Second  // for the close frame to leave, and be answered
 )
 
@@ -69,15 +68,6 @@ func newClient(h *Hub, ws *websocket.Conn, room string, member Member, renew Ren
 	ws.SetPongHandler(c.onPong)
 	ws.SetCloseHandler(c.onClose)
 	return c
-}
-
-// setEnd takes over the times of a token: its end, and when the client is told of
-// it, 60 s before or at half of a shorter life.
-func (c *client) setEnd(member Member) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.expiresAt = member.ExpiresAt
-	c.warnAt = member.ExpiresAt.Add(-min(time.Minute, member.ExpiresAt.Sub(member.IssuedAt)/2))
 }
 
 // send queues a frame. It never waits; a client whose queue is full is ended.
@@ -237,45 +227,8 @@ func (c *client) isEnding() bool {
 	return c.ending
 }
 
-func (c *client) onPing(payload string) error {
-	if !c.rate.AllowN(time.Now(), 1) {
-		c.end(TooManyMessages)
-		return nil
-	}
-	c.send(frame(websocket.PongMessage, []byte(payload)))
-	return nil
-}
-
-func (c *client) onPong(string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.unanswered = 0
-	return nil
-}
-
 // onClose answers the other side's close frame, unless it is itself the answer to ours.
 func (c *client) onClose(int, string) error {
 	c.end(Bye)
 	return nil
-}
-
-// tick does what the time demands.
-func (c *client) tick(now time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.ending:
-	case !now.Before(c.expiresAt):
-		c.endLocked(TokenExpired)
-	case !c.warnAt.IsZero() && !now.Before(c.warnAt):
-		c.warnAt = time.Time{}
-		c.queueLocked(encode(expiringFrame{"expiring", c.expiresAt}))
-	case now.Before(c.pingAt):
-	case c.unanswered == 2:
-		c.dropLocked()
-	default:
-		c.unanswered++
-		c.pingAt = now.Add(pingEvery)
-		c.queueLocked(frame(websocket.PingMessage, nil))
-	}
 }
