@@ -22,12 +22,12 @@ import (
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // newDB is a database of its own, through the real migrations.
-func newDB(t *testing.T) *DB {
+func newDB(t testing.TB) *DB {
 	t.Helper()
 	return openDB(t, filepath.Join(t.TempDir(), "test.db"))
 }
 
-func openDB(t *testing.T, path string) *DB {
+func openDB(t testing.TB, path string) *DB {
 	t.Helper()
 	db, err := Open(t.Context(), path, migrations.Check, migrations.Apply)
 	if err != nil {
@@ -42,7 +42,7 @@ func openDB(t *testing.T, path string) *DB {
 }
 
 // addUser registers somebody whose password nobody needs.
-func addUser(t *testing.T, db *DB, username string) User {
+func addUser(t testing.TB, db *DB, username string) User {
 	t.Helper()
 	user, err := db.Users.Create(t.Context(), username, NobodysHash, noon)
 	if err != nil {
@@ -52,7 +52,7 @@ func addUser(t *testing.T, db *DB, username string) User {
 }
 
 // addLogin is a session of an hour with a token of a quarter of one.
-func addLogin(t *testing.T, db *DB, user User) (Session, Token) {
+func addLogin(t testing.TB, db *DB, user User) (Session, Token) {
 	t.Helper()
 	session := Session{ID: NewID(), RefreshFamily: NewID(), UserID: user.ID, CreatedAt: noon, LastUsedAt: noon, ExpiresAt: noon.Add(time.Hour)}
 	token := Token{ID: NewID(), SessionID: session.ID, UserID: user.ID, IssuedAt: noon, ExpiresAt: noon.Add(15 * time.Minute)}
@@ -63,7 +63,7 @@ func addLogin(t *testing.T, db *DB, user User) (Session, Token) {
 }
 
 // change is for what no store does yet.
-func change(t *testing.T, db *DB, statement string, args ...any) {
+func change(t testing.TB, db *DB, statement string, args ...any) {
 	t.Helper()
 	if _, err := db.writer.ExecContext(t.Context(), statement, args...); err != nil {
 		t.Fatal(err)

@@ -32,12 +32,14 @@ type Tokens struct{ find *sql.Stmt }
 // newTokens prepares the one question that every request asks, past gorm, whose
 // reflection would cost more than the question itself.
 func newTokens(ctx context.Context, reader *sql.DB) (Tokens, error) {
+	// With a bare ? in the place of +?, SQLite would think that another value may want another plan, and compile
+	// the statement anew each time.
 	find, err := reader.PrepareContext(ctx, `
 		SELECT t.id, t.issued_at, t.expires_at, t.session_id, t.user_id, u.username
 		FROM tokens t
 		JOIN sessions s ON s.id = t.session_id AND s.ended_at IS NULL AND s.expires_at > ?
 		JOIN users u ON u.id = t.user_id AND u.disabled_at IS NULL
-		WHERE t.id = ?`)
+		WHERE t.id = +?`)
 	return Tokens{find}, err
 }
 
