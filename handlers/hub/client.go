@@ -16,12 +16,13 @@ import (
 
 const (
 	maxQueue   = 256              // frames that may wait for a slow reader
+	maxQueued  = 1 << 20          // bytes that they may have
+	keepQueue  = 16               // frames whose place in the queue is kept
 	floodBytes = 256 << 10        // that a message may take beyond its own size: headers, empty frames, pings
-	writeWait  = 10 * time.Second // for what is queued to leave
 	closeWait  = 5 * time.Second  // for the close frame to leave, and be answered
 )
 
-// client is one connection. It has one goroutine of its own, read. Whoever has
+// client is one connection. It has one goroutine of its own, run. Whoever has
 // something to tell it calls send, which never waits: a writer is started when
 // the queue was empty, writes all that is queued in one system call, and ends
 // when nothing is left. Control frames go through the same queue, so there is
@@ -40,13 +41,14 @@ type client struct {
 
 	mu         sync.Mutex
 	queue      net.Buffers // frames, complete with their headers
+	queued     int         // the bytes of them
 	writing    bool        // a writer runs
+	stalled    int         // ticks that it has spent on one write
 	ending     bool        // nothing more is queued: the close frame is the last
 	readDone   bool        // the reader has ended
 	expiresAt  time.Time   // when the token ends
 	warnAt     time.Time   // when the client is told that it will; zero: it has been
 	pingAt     time.Time
-	writeBy    time.Time // the deadline of writes
 	unanswered int       // pings
 }
 
@@ -76,7 +78,7 @@ func (c *client) send(frame []byte) {
 	defer c.mu.Unlock()
 	switch {
 	case c.ending:
-	case len(c.queue) >= maxQueue:
+	case len(c.queue) >= maxQueue || c.queued+len(frame) > maxQueued:
 		c.queue = nil // what it could not take is lost to it
 		c.endLocked(TooSlow)
 	default:
@@ -102,6 +104,7 @@ func (c *client) endLocked(why Closing) {
 
 func (c *client) queueLocked(frame []byte) {
 	c.queue = append(c.queue, frame)
+	c.queued += len(frame)
 	if !c.writing {
 		c.writing = true
 		go c.write()
@@ -110,27 +113,21 @@ func (c *client) queueLocked(frame []byte) {
 
 // write is the writer. The one of writer and reader that ends last closes the connection.
 func (c *client) write() {
+	var frames net.Buffers
 	for {
-		c.mu.Lock()
-		frames := c.queue
-		c.queue = nil
-		if len(frames) == 0 {
-			c.writing = false
-			over := c.readDone
-			c.mu.Unlock()
+		var over bool
+		if frames, over = c.nextFrames(frames); frames == nil {
 			if over {
 				c.over()
 			}
 			return
 		}
-		c.extendDeadline()
-		c.mu.Unlock()
-
 		var err error
 		if len(frames) == 1 {
 			_, err = c.conn.Write(frames[0])
 		} else {
-			_, err = frames.WriteTo(c.conn)
+			left := frames // which WriteTo shortens
+			_, err = left.WriteTo(c.conn)
 		}
 		if err != nil {
 			c.drop()
@@ -138,13 +135,22 @@ func (c *client) write() {
 	}
 }
 
-// extendDeadline gives a write at least half of writeWait. Most find that a recent
-// one gave them enough: to move a deadline costs a tenth of a write.
-func (c *client) extendDeadline() {
-	if now := time.Now(); !c.ending && c.writeBy.Sub(now) < writeWait/2 {
-		c.writeBy = now.Add(writeWait)
-		_ = c.conn.SetWriteDeadline(c.writeBy)
+// nextFrames takes all that is queued, once what was taken before is written. Where
+// there is nothing the writer ends, and is told whether the connection is over.
+func (c *client) nextFrames(written net.Buffers) (frames net.Buffers, over bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stalled = 0
+	if len(c.queue) > 0 {
+		frames, c.queue, c.queued = c.queue, nil, 0
+		return frames, false
 	}
+	if cap(written) <= keepQueue {
+		clear(written)
+		c.queue = written[:0]
+	}
+	c.writing = false
+	return nil, c.readDone
 }
 
 // drop cuts the connection short: its reader ends, and nothing more is queued.
@@ -164,6 +170,12 @@ func (c *client) dropLocked() {
 func (c *client) over() {
 	_ = c.conn.Close()
 	c.hub.leave(c)
+}
+
+// run is the client's own goroutine.
+func (c *client) run() {
+	c.write()
+	c.read()
 }
 
 // read is the reader: it hears the connection to its end.

@@ -6,8 +6,10 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// pingEvery is the heartbeat. Two pings in a row without an answer end a connection.
-const pingEvery = 30 * time.Second
+const (
+	pingEvery  = 30 * time.Second // the heartbeat: two in a row without an answer end a connection
+	maxStalled = 20               // ticks that one write may take: 10 s
+)
 
 // setEnd takes over the times of a token: its end, and when the client is told of
 // it, 60 s before or at half of a shorter life.
@@ -22,8 +24,11 @@ func (c *client) setEnd(member Member) {
 func (c *client) tick(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.stalled++ // until the writer is done
 	switch {
-	case c.ending:
+	case c.ending: // and has a deadline
+	case c.writing && c.stalled > maxStalled:
+		c.dropLocked()
 	case !now.Before(c.expiresAt):
 		c.endLocked(TokenExpired)
 	case !c.warnAt.IsZero() && !now.Before(c.warnAt):

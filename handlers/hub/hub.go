@@ -124,7 +124,8 @@ func (h *Hub) enter(c *client) {
 	r.clients[c] = struct{}{}
 	r.users[member.Username]++
 
-	// The lock is held, so that this is the connection's first frame.
+	// The lock is held, so that this is the connection's first frame. The reader writes it, before it reads.
+	c.writing = true
 	c.send(encode(welcomeFrame{
 		Type:       "welcome",
 		Room:       c.room,
@@ -141,7 +142,7 @@ func (h *Hub) enter(c *client) {
 	if h.shutDown {
 		c.end(ShuttingDown)
 	}
-	go c.read()
+	go c.run()
 }
 
 // leave is called once for a client, when its connection is over.
