@@ -443,6 +443,20 @@ func TestHalfACharacterIsReplaced(t *testing.T) {
 	}
 }
 
+func TestRefWithHalfACharacterComesBack(t *testing.T) {
+	app := newApp(t)
+	s := app.join(t, app.login(t, "alice"), "lobby")
+	for _, sent := range []string{`{"type":"shout","ref":"a\ud83d"}`, `{"type":"message","text":"hello","ref":"a\ud83d"}`} {
+		s.raw(t, websocket.TextMessage, sent)
+	}
+	for _, kind := range []string{"error", "message", "ack"} {
+		_, heard, err := s.ReadMessage()
+		if err != nil || !strings.HasPrefix(string(heard), `{"type":"`+kind+`"`) || kind != "message" && !strings.Contains(string(heard), `"ref":"a\ud83d"`) {
+			t.Fatalf("heard %s (%v), want a %s", heard, err, kind)
+		}
+	}
+}
+
 // A malformed frame is answered in turn, with a code of the table.
 func TestMalformedFrameIsUnreadable(t *testing.T) {
 	for name, bytes := range map[string][]byte{

@@ -75,7 +75,8 @@ type inFrame struct {
 // encode returns v as a text frame ready for the wire: header and payload, unmasked,
 // as a server sends it (RFC 6455, section 5.2). It is made once and sent to many.
 func encode(v any) []byte {
-	payload, err := json.Marshal(v)
+	// A ref goes back as it came, even with half a character in it, which a browser writes as \ud83d.
+	payload, err := json.Marshal(v, jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true))
 	if err != nil {
 		panic(err) // the structs above hold nothing that can fail
 	}
