@@ -19,17 +19,8 @@ import (
 // it, look up its row. A ticket is not here: it can be spent only once.
 func BenchmarkGate(b *testing.B) {
 	gin.SetMode(gin.ReleaseMode)
-	db, err := models.Open(b.Context(), filepath.Join(b.TempDir(), "bench.db"), migrations.Check, migrations.Apply)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = db.Close() })
-	const public = "https://app.example.com"
-	bearer, err := middleware.NewBearer(make([]byte, 32), time.Hour, public, db.Tokens, time.Now)
-	if err != nil {
-		b.Fatal(err)
-	}
-	raw := newToken(b, db, bearer)
+	db, bearer := newBearer(b)
+	raw, _ := newToken(b, db, bearer)
 
 	router := gin.New()
 	router.GET("/ws/:room",
@@ -65,20 +56,37 @@ func BenchmarkGate(b *testing.B) {
 	}
 }
 
-// newToken stores a user with a session, and returns the session's token.
-func newToken(b *testing.B, db *models.DB, bearer *middleware.Bearer) string {
-	b.Helper()
-	user, err := db.Users.Create(b.Context(), "alice", "", time.Now())
+const public = "https://app.example.com"
+
+// newBearer is a gate with a database of its own.
+func newBearer(t testing.TB) (*models.DB, *middleware.Bearer) {
+	t.Helper()
+	db, err := models.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), migrations.Check, migrations.Apply)
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	bearer, err := middleware.NewBearer(make([]byte, 32), time.Hour, public, db.Tokens, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db, bearer
+}
+
+// newToken stores a user with a session, and returns the session's token and the token's id.
+func newToken(t testing.TB, db *models.DB, bearer *middleware.Bearer) (raw, id string) {
+	t.Helper()
+	user, err := db.Users.Create(t.Context(), "alice", "", time.Now())
+	if err != nil {
+		t.Fatal(err)
 	}
 	session := models.Session{ID: models.NewID(), UserID: user.ID, ExpiresAt: time.Now().Add(time.Hour)}
 	raw, row, err := bearer.Sign(user.ID, session.ID)
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
-	if err := db.Sessions.Start(b.Context(), session, row); err != nil {
-		b.Fatal(err)
+	if err := db.Sessions.Start(t.Context(), session, row); err != nil {
+		t.Fatal(err)
 	}
-	return raw
+	return raw, row.ID
 }
