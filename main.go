@@ -327,19 +327,36 @@ func address(value string) (string, error) {
 }
 
 // originPattern is an origin as browsers write it. A name in other letters has a form in these, xn--….
-var originPattern = regexp.MustCompile(`^(https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?/?$`)
+var originPattern = regexp.MustCompile(`^(https?)://(?:([a-z0-9.-]+)|\[([0-9a-f:]+)\])(?::([0-9]+))?/?$`)
 
-// origin returns it as a browser sends it: no path, and no port that goes without saying.
+// origin returns it as a browser sends it: no path, no port that goes without saying, and
+// an IPv6 address in its one short form (RFC 5952).
 func origin(value string) (string, error) {
+	bad := errors.New("must be scheme, host and port alone, for example https://app.example.com")
 	parts := originPattern.FindStringSubmatch(strings.ToLower(value))
 	if parts == nil {
-		return "", errors.New("must be scheme, host and port alone, for example https://app.example.com")
+		return "", bad
 	}
-	scheme, host, port := parts[1], parts[2], parts[3]
-	if scheme == "http" && port == ":80" || scheme == "https" && port == ":443" {
-		port = ""
+	scheme, host := parts[1], parts[2]
+	if host == "" {
+		ip, err := netip.ParseAddr(parts[3])
+		if err != nil || ip.Is4In6() {
+			return "", bad
+		}
+		host = "[" + ip.String() + "]"
 	}
-	return scheme + "://" + host + port, nil
+	if parts[4] == "" {
+		return scheme + "://" + host, nil
+	}
+	port, err := strconv.ParseUint(parts[4], 10, 16)
+	switch {
+	case err != nil || port == 0:
+		return "", bad
+	case scheme == "http" && port == 80, scheme == "https" && port == 443:
+		return scheme + "://" + host, nil
+	default:
+		return fmt.Sprintf("%s://%s:%d", scheme, host, port), nil
+	}
 }
 
 func sqliteFile(value string) (string, error) {
@@ -357,9 +374,10 @@ func secret(value string) ([]byte, error) {
 }
 
 func duration(value string) (time.Duration, error) {
+	const tenYears = 87600 * time.Hour // so that what is added to it does not overflow
 	d, err := time.ParseDuration(value)
-	if err != nil || d < time.Second {
-		return 0, errors.New("must be a time of at least 1s, for example 15m or 720h")
+	if err != nil || d < time.Second || d > tenYears {
+		return 0, errors.New("must be a time from 1s to 87600h, for example 15m or 720h")
 	}
 	return d, nil
 }
@@ -373,9 +391,10 @@ func cidr(value string) (string, error) {
 
 func atLeast(least int) func(string) (int, error) {
 	return func(value string) (int, error) {
+		const most = 1_000_000_000 // so that what is added to it, or its double, does not overflow
 		n, err := strconv.Atoi(value)
-		if err != nil || n < least {
-			return 0, fmt.Errorf("must be a whole number of at least %d", least)
+		if err != nil || n < least || n > most {
+			return 0, fmt.Errorf("must be a whole number from %d to %d", least, most)
 		}
 		return n, nil
 	}

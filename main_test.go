@@ -17,9 +17,12 @@ import (
 	"go/token"
 	"io"
 	"io/fs"
+	"log/slog"
 	"maps"
+	"math"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
@@ -29,6 +32,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -155,7 +159,9 @@ func TestOriginIsKeptAsBrowsersSendIt(t *testing.T) {
 		"http://app.example.com:443":    "http://app.example.com:443",
 		"https://app.example.com:80":    "https://app.example.com:80",
 		"https://app.example.com:8443":  "https://app.example.com:8443",
+		"https://app.example.com:0443":  "https://app.example.com",
 		"http://[::1]:8080":             "http://[::1]:8080",
+		"http://[2001:DB8:0::0001]":     "http://[2001:db8::1]",
 		"https://xn--mller-kva.example": "https://xn--mller-kva.example",
 	} {
 		if s, err := readSettings(env("PUBLIC_URL=" + value)); err != nil || s.publicURL != want {
@@ -171,15 +177,16 @@ var badValues = map[string][]string{
 	"PUBLIC_URL": {"hunter2", "app.example.com", "ftp://app.example.com", "https://", "https://:443", "https://app.example.com/hunter2",
 		"https://app.example.com/?hunter2", "https://app.example.com/#hunter2", "https://user:hunter2@app.example.com",
 		"https://*.example.com", "https://a.example.com,https://b.example.com", "null",
-		"https://app.example.com:", "https://app.example.com:hunter2", "https://müller.example"},
+		"https://app.example.com:", "https://app.example.com:hunter2", "https://müller.example",
+		"https://app.example.com:0", "https://app.example.com:65536", "https://[::1::]", "https://[:]"},
 	"ALLOWED_ORIGINS":         {"hunter2", "*", "null", "https://a.example.com,hunter2", "https://a.example.com https://b.example.com"},
 	"DATABASE_URL":            {"postgres://user:hunter2@db/app", "sqlite://test.db", "file:test.db", ":memory:", "file::memory:?cache=shared"},
 	"JWT_SECRET":              {"hunter2", "hunter2-hunter2-hunter2-hunter2"},
-	"ACCESS_TOKEN_TTL":        {"hunter2", "15", "0s", "999ms", "-15m", "15 minutes"},
+	"ACCESS_TOKEN_TTL":        {"hunter2", "15", "0s", "999ms", "-15m", "15 minutes", "2562047h"},
 	"SESSION_TTL":             {"hunter2", "720", "30d", "0s", "-1h"},
 	"SESSION_IDLE_TTL":        {"hunter2", "168", "7d", "0s", "-1h"},
 	"WS_TOKEN_SOURCES":        {"hunter2", "cookie", "header,hunter2", "Header", "header;query"},
-	"WS_MESSAGE_BYTES":        {"hunter2", "0", "-1", "64k", "1e3", "99999999999999999999"},
+	"WS_MESSAGE_BYTES":        {"hunter2", "0", "-1", "64k", "1e3", "1000000001", "99999999999999999999"},
 	"WS_MESSAGES_PER_SECOND":  {"hunter2", "-1", "0.5"},
 	"WS_CONNECTIONS_PER_USER": {"hunter2", "0", "-1"},
 	"WS_CONNECTIONS":          {"hunter2", "0", "-1"},
@@ -266,6 +273,120 @@ func TestReleaseDemands(t *testing.T) {
 				t.Errorf("the faults are %q, want those of %q", lines, test.want)
 			}
 		})
+	}
+}
+
+// Whatever the environment holds, what is accepted is as it should be written, and
+// what is not is told in one line, without the value: hunter2 is every secret.
+// An input is the environment as the system keeps it, its NAME=value pairs apart by NUL.
+func FuzzSettings(f *testing.F) {
+	for name, values := range badValues {
+		for _, value := range values {
+			f.Add(name + "=" + value)
+		}
+	}
+	release := []string{"GIN_MODE=release", "PUBLIC_URL=https://app.example.com", "JWT_SECRET=" + goodSecret}
+	f.Add(strings.Join(release, "\x00"))
+	f.Add(strings.Join(append(release, "WS_TOKEN_SOURCES=query,query", "LOG_FORMAT=text", "ADDR=:0"), "\x00"))
+	f.Add("GIN_MODE=release\x00PUBLIC_URL=http://hunter2\x00JWT_SECRET=hunter2\nhunter2")
+	f.Add("PUBLIC_URL=https://[2001:DB8:0::0001]:0443/\x00ALLOWED_ORIGINS=http://a:80,https://[::ffff:7f00:1],http://a:99999")
+	f.Add("SESSION_TTL=2562047h47m16s\x00SESSION_IDLE_TTL=1.5h\x00ACCESS_TOKEN_TTL=1e3s")
+	f.Add("WS_MESSAGE_BYTES=9223372036854775807\x00WS_MESSAGES_PER_SECOND=+7\x00WS_CONNECTIONS=010")
+	f.Add("TRUSTED_PROXIES=10.0.0.0/8, fe80::%1/64,::/0")
+	f.Fuzz(func(t *testing.T, environment string) {
+		s, err := readSettings(env(strings.Split(environment, "\x00")...))
+		if err != nil {
+			checkFaults(t, err)
+			return
+		}
+		if again, err := readSettings(s.environment()); err != nil || !reflect.DeepEqual(again, s) {
+			t.Errorf("read back, it is %+v (%v) and not %+v", again, err, s)
+		}
+		options := s.appOptions("http://127.0.0.1:8080", "8080", slog.New(slog.DiscardHandler))
+		for _, origin := range append(options.OwnOrigins, options.AllowedOrigins...) {
+			checkOrigin(t, origin)
+		}
+		if len(options.JWTSecret) < 32 || s.release() && !options.HTTPS {
+			t.Errorf("this was accepted: %+v", options)
+		}
+		for _, proxies := range options.TrustedProxies {
+			if _, _, err := net.ParseCIDR(proxies); err != nil { // gin reads them by this
+				t.Error(err)
+			}
+		}
+		// What the program adds to these, or their double, must not overflow.
+		for _, n := range []int{s.messageBytes, s.messagesPerSecond, s.connectionsPerUser, s.connections} {
+			if n < 0 || n > math.MaxInt32/2 {
+				t.Errorf("this number was accepted: %d", n)
+			}
+		}
+		for _, life := range []time.Duration{s.accessTokenTTL, s.sessionTTL, s.sessionIdleTTL} {
+			if life < time.Second || life > math.MaxInt64/2 {
+				t.Errorf("this time was accepted: %s", life)
+			}
+		}
+	})
+}
+
+// checkFaults holds that each line begins with the name of a setting, of no other line's.
+func checkFaults(t *testing.T, err error) {
+	t.Helper()
+	if _, ok := errors.AsType[errUsage](err); !ok || strings.Contains(err.Error(), "hunter2") {
+		t.Fatalf("%T: %v", err, err)
+	}
+	var names []string
+	for _, one := range new(settings).table() {
+		names = append(names, one.name)
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		name, fault, _ := strings.Cut(line, ": ")
+		i := slices.Index(names, name)
+		if i < 0 || fault == "" {
+			t.Fatalf("%q names no setting, or one twice", line)
+		}
+		names = slices.Delete(names, i, i+1)
+	}
+}
+
+// environment is one that has these settings and no others.
+func (s *settings) environment() func(string) string {
+	return env(
+		"ADDR="+s.addr,
+		"PUBLIC_URL="+s.publicURL,
+		"ALLOWED_ORIGINS="+strings.Join(s.allowedOrigins, ","),
+		"DATABASE_URL="+s.databaseURL,
+		"JWT_SECRET="+string(s.jwtSecret),
+		"ACCESS_TOKEN_TTL="+s.accessTokenTTL.String(),
+		"SESSION_TTL="+s.sessionTTL.String(),
+		"SESSION_IDLE_TTL="+s.sessionIdleTTL.String(),
+		"WS_TOKEN_SOURCES="+strings.Join(s.tokenSources, ","),
+		"WS_MESSAGE_BYTES="+fmt.Sprint(s.messageBytes),
+		"WS_MESSAGES_PER_SECOND="+fmt.Sprint(s.messagesPerSecond),
+		"WS_CONNECTIONS_PER_USER="+fmt.Sprint(s.connectionsPerUser),
+		"WS_CONNECTIONS="+fmt.Sprint(s.connections),
+		"TRUSTED_PROXIES="+strings.Join(s.trustedProxies, ","),
+		"LOG_FORMAT="+s.logFormat,
+		"GIN_MODE="+s.ginMode,
+	)
+}
+
+// checkOrigin holds that a browser could send it: it has a port only if it must, and
+// an address is written in the one way there is (RFC 5952).
+func checkOrigin(t *testing.T, value string) {
+	t.Helper()
+	u, err := url.Parse(value)
+	if err != nil || value != u.Scheme+"://"+u.Host || value != strings.ToLower(value) {
+		t.Fatalf("%q is no origin (%v)", value, err)
+	}
+	preset := map[string]uint64{"http": 80, "https": 443}[u.Scheme]
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	if u.Port() != "" && (err != nil || port == preset || u.Port() != fmt.Sprint(port)) {
+		t.Errorf("a browser does not send %q", value)
+	}
+	if strings.Contains(u.Host, "[") {
+		if ip, err := netip.ParseAddr(u.Hostname()); err != nil || ip.String() != u.Hostname() {
+			t.Errorf("a browser does not send %q (%v)", value, err)
+		}
 	}
 }
 
