@@ -19,6 +19,8 @@ import (
 	"example.com/handshake/handlers/hub"
 )
 
+const messageBytes = 5000
+
 // Whatever a client sends, as a message or as bare bytes, the connection is told
 // why it ends or goes on, and the others hear nothing but good frames.
 func FuzzFrames(f *testing.F) {
@@ -27,6 +29,8 @@ func FuzzFrames(f *testing.F) {
 		`{"type":"message","ref":"\ud83d","text":"half \ud83d"}`,
 		`{"type":"message","ref":{"\ud83d":[null]},"text":"\u0000\u2028"}`,
 		`{"type":"message","text":"` + strings.Repeat("🤝", 1025) + `"}`,
+		`{"type":"message","text":"` + strings.Repeat("x", 4097) + `"}`,
+		`{"type":"message","text":""}`,
 		`{"type":"message","type":"renew"}`,
 		`{"Type":"message","text":5}`,
 		`{"type":"renew","ref":[1],"token":"fresh"}`,
@@ -38,6 +42,11 @@ func FuzzFrames(f *testing.F) {
 		f.Add(true, []byte(message))
 		f.Add(false, clientFrame(text, message))
 	}
+	var manyRefs []byte // so long that their acks have 110 to 140 bytes: at 126 the header of a frame changes
+	for n := range 30 {
+		manyRefs = append(manyRefs, clientFrame(text, `{"type":"message","ref":"`+strings.Repeat("x", 50+n)+`","text":"x"}`)...)
+	}
+	f.Add(false, manyRefs)
 	for _, frames := range [][]byte{
 		{text, 1, 'a'},                             // unmasked
 		{0xc0 | websocket.TextMessage, masked},     // a reserved bit
@@ -65,18 +74,25 @@ func FuzzFrames(f *testing.F) {
 		f.Add(false, frames)
 	}
 	f.Fuzz(func(t *testing.T, asMessage bool, sent []byte) {
-		if asMessage {
-			sent = clientFrame(text, string(sent))
+		if !asMessage {
+			fuzzFrames(t, sent)
+			return
 		}
-		fuzzFrames(t, sent)
+		told := fuzzFrames(t, clientFrame(text, string(sent)))
+		if len(sent) <= messageBytes && !utf8.Valid(sent) && told != hub.NotUTF8.Reason {
+			t.Errorf("it was told %q", told)
+		}
 	})
 }
 
-func fuzzFrames(t *testing.T, sent []byte) {
+// fuzzFrames sends bytes and returns what their sender was told last: "answered" if
+// the connection goes on, the reason if it was closed, and "" if it heard neither.
+func fuzzFrames(t *testing.T, sent []byte) (told string) {
+	t.Helper()
 	var log bytes.Buffer
 	goroutines := runtime.NumGoroutine()
 	h := hub.New(hub.Options{
-		MessageBytes: 5000, MessagesPerSecond: 20, ConnectionsPerUser: 1, Connections: 2,
+		MessageBytes: messageBytes, MessagesPerSecond: 20, ConnectionsPerUser: 1, Connections: 2,
 		Now: time.Now, Log: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	witness := joinByPipe(t, h, "witness")
@@ -88,8 +104,8 @@ func fuzzFrames(t *testing.T, sent []byte) {
 		_, _ = alice.out.Write(slices.Concat(sent, question))
 		_ = alice.out.Close()
 	}()
-	told := checkSender(t, alice)
-	if endsWithAFrame(sent) && !told {
+	told = checkSender(t, alice)
+	if endsWithAFrame(sent) && told == "" {
 		t.Error("neither an answer nor the reason why there is none")
 	}
 	checkWitness(t, witness)
@@ -110,11 +126,11 @@ func fuzzFrames(t *testing.T, sent []byte) {
 	if log.Len() > 0 {
 		t.Error(log.String())
 	}
+	return told
 }
 
-// checkSender reads all that the sender is told. It tells whether the question was
-// answered, or the connection closed with a reason.
-func checkSender(t *testing.T, c *pipeClient) (told bool) {
+// checkSender reads all that the sender is told.
+func checkSender(t *testing.T, c *pipeClient) (told string) {
 	t.Helper()
 	for first := true; ; first = false {
 		opcode, payload, err := c.next(t)
@@ -131,13 +147,15 @@ func checkSender(t *testing.T, c *pipeClient) (told bool) {
 			if !slices.Contains(known, heard.Type) {
 				t.Fatalf("the sender has heard %s", payload)
 			}
-			told = told || heard.Type == "ack" && string(heard.Ref) == `"still there?"`
+			if heard.Type == "ack" && string(heard.Ref) == `"still there?"` {
+				told = "answered"
+			}
 		case websocket.CloseMessage:
-			checkClose(t, payload)
+			told = checkClose(t, payload)
 			if _, _, err := c.next(t); err != io.EOF {
 				t.Fatal("something follows the close frame")
 			}
-			return true
+			return told
 		case websocket.PongMessage:
 		default:
 			t.Fatalf("opcode %d", opcode)
@@ -188,12 +206,14 @@ func checkText(t *testing.T, payload []byte, options ...json.Options) (heard sai
 	return heard
 }
 
-func checkClose(t *testing.T, payload []byte) {
+// checkClose returns the reason in a close frame, which must be in the table.
+func checkClose(t *testing.T, payload []byte) (reason string) {
 	t.Helper()
 	for _, known := range hub.Closings {
-		if string(payload) == string(websocket.FormatCloseMessage(known.Code, known.Reason)) {
-			return
+		if bytes.Equal(payload, websocket.FormatCloseMessage(known.Code, known.Reason)) {
+			return known.Reason
 		}
 	}
 	t.Fatalf("the close frame %q is in no table", payload)
+	return ""
 }
