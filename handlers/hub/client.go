@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	maxQueue   = 256              // frames that may wait for a slow reader
-	maxQueued  = 1 << 20          // bytes that they may have
-	keepQueue  = 16               // frames whose place in the queue is kept
-	floodBytes = 256 << 10        // that a message may take beyond its own size: headers, empty frames, pings
-	closeWait  = 5 * time.Second  // for the close frame to leave, and be answered
+	maxQueue   = 256             // frames that may wait for a slow reader
+	maxQueued  = 1 << 20         // bytes that they may have
+	keepQueue  = 16              // frames whose place in the queue is kept
+	floodBytes = 256 << 10       // that a message may take beyond its own size: headers, empty frames, pings
+	closeWait  = 5 * time.Second // for the close frame to leave, and be answered
 )
 
 // client is one connection. It has one goroutine of its own, run. Whoever has
@@ -49,7 +49,7 @@ type client struct {
 	expiresAt  time.Time   // when the token ends
 	warnAt     time.Time   // when the client is told that it will; zero: it has been
 	pingAt     time.Time
-	unanswered int       // pings
+	unanswered int // pings
 }
 
 func newClient(h *Hub, ws *websocket.Conn, room string, member Member, renew Renew) *client {

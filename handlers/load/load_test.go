@@ -270,8 +270,8 @@ func BenchmarkFanOut(b *testing.B) {
 	for _, underWay := range []int{1, 16} {
 		b.Run(fmt.Sprintf("%d-under-way", underWay), func(b *testing.B) {
 			app, plain := startApp(b, 1), startBare(b)
-			full := app.fill(app.handshake("", "Authorization: Bearer "+app.tokens[0]+"\r\n"))
-			fullPlain := plain.fill(plain.handshake("", ""))
+			full := app.fill(members, app.handshake("", "Authorization: Bearer "+app.tokens[0]+"\r\n"))
+			fullPlain := plain.fill(members, plain.handshake("", ""))
 			compare(b, "deliveries/s",
 				func() float64 { return full.fanOut(underWay) },
 				func() float64 { return fullPlain.fanOut(underWay) })
@@ -289,7 +289,7 @@ type room struct {
 	heard chan int               // the number of a message that the last member has heard
 }
 
-func (s *server) fill(handshake []byte) *room {
+func (s *server) fill(members int, handshake []byte) *room {
 	r := &room{heard: make(chan int, messages)}
 	for range members {
 		p := s.open(handshake)
@@ -318,7 +318,7 @@ func (r *room) listen(p *peer) {
 }
 
 func (r *room) send(number int) {
-	r.left[number].Store(members)
+	r.left[number].Store(int32(len(r.peers)))
 	r.peers[0].say(`{"type":"message","text":"` + strconv.Itoa(number) + `"}`)
 }
 
