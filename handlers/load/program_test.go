@@ -3,42 +3,81 @@ package load_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 const password = "correct horse battery"
+
+// buildFolder is where the program is, once a test has needed it.
+var buildFolder string
 
 func TestMain(m *testing.M) {
 	if os.Getenv("HANDSHAKE_BARE") != "" {
 		serveBare()
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	_ = os.RemoveAll(buildFolder)
+	os.Exit(code)
 }
+
+// built is how this test was built: the value of -race or CGO_ENABLED.
+func built(key string) string {
+	info, _ := debug.ReadBuildInfo()
+	for _, setting := range info.Settings {
+		if setting.Key == key {
+			return setting.Value
+		}
+	}
+	return ""
+}
+
+// program is the app, built as this test was. It is built once.
+var program = sync.OnceValues(func() (path string, err error) {
+	if buildFolder, err = os.MkdirTemp("", "handshake-load-"); err != nil {
+		return "", err
+	}
+	path = filepath.Join(buildFolder, "handshake.exe") // so that Windows runs it, and nobody else minds
+	command := exec.Command("go", "build", "-race="+cmp.Or(built("-race"), "false"), "-o", path, "example.com/handshake")
+	command.Env = append(os.Environ(), "CGO_ENABLED="+built("CGO_ENABLED"))
+	if out, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return path, nil
+})
 
 // server is one of the two, running.
 type server struct {
 	tb      testing.TB
 	address string // host:port
 	process *os.Process
+	command *exec.Cmd
 	tokens  []string // of its users; the bare one has none
 }
 
+// startApp starts the app to be measured.
 func startApp(tb testing.TB, users int) *server {
 	tb.Helper()
-	program := filepath.Join(tb.TempDir(), "handshake")
-	if out, err := exec.Command("go", "build", "-o", program, "example.com/handshake").CombinedOutput(); err != nil {
-		tb.Fatalf("%v\n%s", err, out)
+	path, err := program()
+	if err != nil {
+		tb.Fatal(err)
 	}
-	s := start(tb, program,
+	s := start(tb, path,
 		"ADDR=127.0.0.1:0", "DATABASE_URL="+filepath.Join(tb.TempDir(), "load.db"),
 		"WS_CONNECTIONS_PER_USER=20000", "WS_CONNECTIONS=20000", "WS_MESSAGES_PER_SECOND=0")
 	for i := range users {
@@ -49,22 +88,28 @@ func startApp(tb testing.TB, users int) *server {
 
 func startBare(tb testing.TB) *server {
 	tb.Helper()
-	program, err := os.Executable()
+	path, err := os.Executable()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return start(tb, program, "HANDSHAKE_BARE=1")
+	return start(tb, path, "HANDSHAKE_BARE=1")
 }
 
 // start runs a program on the first core, and this one on the second.
-func start(tb testing.TB, program string, env ...string) *server {
+func start(tb testing.TB, path string, env ...string) *server {
 	tb.Helper()
-	command := exec.Command(program)
+	command := exec.Command(path)
 	if taskset, err := exec.LookPath("taskset"); err == nil {
 		_ = exec.Command(taskset, "-acp", "1", strconv.Itoa(os.Getpid())).Run()
-		command = exec.Command(taskset, "-c", "0", program)
+		command = exec.Command(taskset, "-c", "0", path)
 	}
 	command.Env = append(os.Environ(), env...)
+	return launch(tb, command)
+}
+
+// launch runs a program until it listens. The end of the test kills it.
+func launch(tb testing.TB, command *exec.Cmd) *server {
+	tb.Helper()
 	stdout, err := command.StdoutPipe()
 	if err != nil {
 		tb.Fatal(err)
@@ -72,41 +117,73 @@ func start(tb testing.TB, program string, env ...string) *server {
 	if err := command.Start(); err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-	})
+	s := &server{tb: tb, process: command.Process, command: command}
+	tb.Cleanup(s.kill)
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
 		tb.Fatal(err)
 	}
-	_, address, _ := strings.Cut(strings.TrimSpace(line), "http://")
-	return &server{tb: tb, address: address, process: command.Process}
+	_, s.address, _ = strings.Cut(strings.TrimSpace(line), "http://")
+	return s
 }
 
-func (s *server) call(path, token string, in map[string]string, out any) int {
-	s.tb.Helper()
+// kill ends the program at once, wherever it is: on Unix this is kill -9.
+func (s *server) kill() {
+	_ = s.command.Process.Kill()
+	_ = s.command.Wait()
+}
+
+// reply is an answer, read to its end.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (r reply) into(tb testing.TB, v any) {
+	tb.Helper()
+	if err := json.Unmarshal(r.body, v); err != nil {
+		tb.Fatalf("%v in %s", err, r.body)
+	}
+}
+
+// try sends a request, which may fail. A cookie goes along unless it is empty.
+func (s *server) try(method, path, token, cookie string, in any) (r reply, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // a test that hangs ends
+	defer cancel()
 	body, _ := json.Marshal(in)
-	request, err := http.NewRequest(http.MethodPost, "http://"+s.address+path, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+s.address+path, bytes.NewReader(body))
 	if err != nil {
-		s.tb.Fatal(err)
+		return r, err
 	}
 	request.Header.Set("Content-Type", "application/json")
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	reply, err := http.DefaultClient.Do(request)
+	if cookie != "" {
+		request.Header.Set("Cookie", cookie)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return r, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	r.status, r.header = response.StatusCode, response.Header
+	r.body, err = io.ReadAll(response.Body)
+	return r, err
+}
+
+// call posts something that must be answered, and returns the status.
+func (s *server) call(path, token string, in map[string]string, out any) int {
+	s.tb.Helper()
+	r, err := s.try(http.MethodPost, path, token, "", in)
 	if err != nil {
 		s.tb.Fatal(err)
 	}
-	defer func() { _ = reply.Body.Close() }()
-	text, _ := io.ReadAll(reply.Body)
 	if out != nil {
-		if err := json.Unmarshal(text, out); err != nil {
-			s.tb.Fatalf("%v in %s", err, text)
-		}
+		r.into(s.tb, out)
 	}
-	return reply.StatusCode
+	return r.status
 }
 
 func (s *server) login(username string) (token string) {
@@ -128,30 +205,50 @@ func (s *server) handshake(query, header string) []byte {
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n" + header + "\r\n")
 }
 
-// open sends the handshake and reads to the end of the first frame.
+// open sends the handshake, which must succeed, and reads to the end of the first frame.
 func (s *server) open(handshake []byte) *peer {
 	s.tb.Helper()
+	p, status, err := s.dial(handshake)
+	if p == nil {
+		s.tb.Fatalf("%s %v", status, err)
+	}
+	return p
+}
+
+// dial sends the handshake, and reads to the end of the first frame. Where it is
+// refused, there is no peer, but a status line if there was an answer.
+func (s *server) dial(handshake []byte) (p *peer, status string, err error) {
 	conn, err := net.Dial("tcp", s.address)
 	if err != nil {
-		s.tb.Fatal(err)
+		return nil, "", err
 	}
-	if _, err := conn.Write(handshake); err != nil {
-		s.tb.Fatal(err)
+	p = &peer{conn: conn, in: bufio.NewReaderSize(conn, 4096)}
+	if status, err = p.shake(handshake); err != nil {
+		_ = conn.Close()
+		return nil, status, err
 	}
-	p := &peer{conn: conn, in: bufio.NewReaderSize(conn, 4096)}
-	status, err := p.in.ReadString('\n')
-	if err != nil || !strings.Contains(status, " 101 ") {
-		s.tb.Fatalf("%s %v", status, err)
+	return p, status, nil
+}
+
+var errRefused = errors.New("the handshake is refused")
+
+func (p *peer) shake(handshake []byte) (status string, err error) {
+	if _, err := p.conn.Write(handshake); err != nil {
+		return "", err
+	}
+	if status, err = p.in.ReadString('\n'); err != nil {
+		return status, err
+	}
+	if !strings.Contains(status, " 101 ") {
+		return status, errRefused
 	}
 	for line := ""; line != "\r\n"; {
 		if line, err = p.in.ReadString('\n'); err != nil {
-			s.tb.Fatal(err)
+			return status, err
 		}
 	}
-	if _, err := p.frame(); err != nil {
-		s.tb.Fatal(err)
-	}
-	return p
+	_, err = p.frame()
+	return status, err
 }
 
 // peer is a client's end of a connection, as lean as can be: the server is what is measured.
