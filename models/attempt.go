@@ -13,14 +13,15 @@ import (
 
 // The throttles. None locks anybody out for good: whoever waits may try again.
 const (
-	freeFailures    = 5 // wrong passwords for one account from one address, before the first wait
-	longestWait     = 15 * time.Minute
-	forgetAfter     = 24 * time.Hour // without another failure
-	windowFailures  = 100            // wrong passwords for one account, or from one address
+	freeFailures    = 5                // wrong passwords for one account from one address, before the first wait
+	longestWait     = 15 * time.Minute // of any login
+	forgetAfter     = 24 * time.Hour   // without another failure
+	windowFailures  = 100              // wrong passwords for one account, or from one address
 	window          = 15 * time.Minute
 	registrations   = 300 // from one address
 	registerWindow  = time.Hour
-	longestDoubling = 10 // 2^10 s is more than longestWait
+	longestDoubling = 10          // 2^10 s is more than longestWait
+	queueing        = time.Minute // far more than a request waits between reading the clock and counting
 )
 
 // LoginAttempt is one counter.
@@ -37,7 +38,7 @@ type Attempts struct{ pools }
 // Wait returns how long nobody may try this account from this address; 0: go ahead.
 // Names that do not exist are counted as those that do.
 func (s Attempts) Wait(ctx context.Context, username, address string, now time.Time) (time.Duration, error) {
-	wait, err := longest(ctx, s.read, loginKeys(username, address), now)
+	wait, err := longest(ctx, s.read, loginKeys(username, address), now, longestWait)
 	return wait, translate(err)
 }
 
@@ -47,7 +48,7 @@ func (s Attempts) Wait(ctx context.Context, username, address string, now time.T
 func (s Attempts) Settle(ctx context.Context, username, address string, right bool, now time.Time) (wait time.Duration, err error) {
 	keys := loginKeys(username, address)
 	err = s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
-		if wait, err = longest(ctx, tx, keys, now); err != nil || wait > 0 {
+		if wait, err = longest(ctx, tx, keys, now, longestWait); err != nil || wait > 0 {
 			return err
 		}
 		if right {
@@ -71,7 +72,7 @@ func (s Attempts) Settle(ctx context.Context, username, address string, right bo
 func (s Attempts) Register(ctx context.Context, address string, now time.Time) (wait time.Duration, err error) {
 	key := hash("register\n" + network(address))
 	err = s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
-		if wait, err = longest(ctx, tx, []string{key}, now); err != nil || wait > 0 {
+		if wait, err = longest(ctx, tx, []string{key}, now, registerWindow); err != nil || wait > 0 {
 			return err
 		}
 		return count(ctx, tx, key, now, atMost(registrations, registerWindow))
@@ -94,9 +95,11 @@ func network(address string) string {
 	return netip.PrefixFrom(ip, 64).Masked().String()
 }
 
-// longest returns the longest wait that any of the counters demands.
-func longest(ctx context.Context, db *gorm.DB, keys []string, now time.Time) (wait time.Duration, err error) {
-	counters, err := gorm.G[LoginAttempt](db).Where("key IN ? AND blocked_until > ?", keys, now.UTC()).Find(ctx)
+// longest returns the longest wait that any of the counters demands. One far above
+// most was set before the clock was put back, and holds nobody up.
+func longest(ctx context.Context, db *gorm.DB, keys []string, now time.Time, most time.Duration) (wait time.Duration, err error) {
+	counters, err := gorm.G[LoginAttempt](db).
+		Where("key IN ? AND blocked_until > ? AND blocked_until <= ?", keys, now.UTC(), now.UTC().Add(most+queueing)).Find(ctx)
 	for _, counter := range counters {
 		wait = max(wait, counter.BlockedUntil.Sub(now))
 	}
@@ -126,8 +129,8 @@ func backOff(counter *LoginAttempt, now time.Time) {
 // atMost blocks for the rest of the window once so many have been counted in it.
 func atMost(n int, window time.Duration) func(*LoginAttempt, time.Time) {
 	return func(counter *LoginAttempt, now time.Time) {
-		if counter.Count == 1 {
-			counter.ExpiresAt = now.Add(window)
+		if end := now.Add(window); counter.Count == 1 || counter.ExpiresAt.After(end) { // the clock was put back
+			counter.ExpiresAt = end
 		}
 		if counter.Count >= n {
 			counter.BlockedUntil = counter.ExpiresAt

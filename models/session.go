@@ -119,7 +119,7 @@ func (s Sessions) Refresh(ctx context.Context, raw string, now time.Time, renew 
 
 func (session *Session) rotatedJustNow(presented string, now time.Time) bool {
 	return session.PreviousRefreshHash != nil && *session.PreviousRefreshHash == presented &&
-		now.Before(session.RotatedAt.Add(reuseGrace))
+		now.Sub(*session.RotatedAt).Abs() < reuseGrace // the clock may have been put back
 }
 
 // liveSession is true of the sessions that are neither ended nor expired, of users who are not disabled.
