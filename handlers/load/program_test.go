@@ -218,15 +218,21 @@ func (s *server) open(handshake []byte) *peer {
 // dial sends the handshake, and reads to the end of the first frame. Where it is
 // refused, there is no peer, but a status line if there was an answer.
 func (s *server) dial(handshake []byte) (p *peer, status string, err error) {
-	conn, err := net.Dial("tcp", s.address)
+	return s.dialFor(time.Minute, handshake)
+}
+
+func (s *server) dialFor(wait time.Duration, handshake []byte) (p *peer, status string, err error) {
+	conn, err := net.DialTimeout("tcp", s.address, wait)
 	if err != nil {
 		return nil, "", err
 	}
+	_ = conn.SetDeadline(time.Now().Add(wait))
 	p = &peer{conn: conn, in: bufio.NewReaderSize(conn, 4096)}
 	if status, err = p.shake(handshake); err != nil {
 		_ = conn.Close()
 		return nil, status, err
 	}
+	_ = conn.SetDeadline(time.Time{})
 	return p, status, nil
 }
 
