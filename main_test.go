@@ -40,6 +40,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"go.uber.org/goleak"
 
 	"example.com/handshake/migrations"
 	"example.com/handshake/models"
@@ -860,6 +861,46 @@ func TestShutdownTellsEverySocket(t *testing.T) {
 	}
 	if !strings.Contains(log, "shutting down") {
 		t.Errorf("the log says nothing of it: %s", log)
+	}
+}
+
+// Here run is called as main calls it, as a test sees the goroutines of no other process.
+// Some sockets answer the close frame, and some do not.
+func TestShutdownLeavesNoGoroutine(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	stdout, itSays := io.Pipe()
+	var log bytes.Buffer
+	ended := make(chan error, 1)
+	settings := env("ADDR=127.0.0.1:0", "DATABASE_URL="+filepath.Join(t.TempDir(), "test.db"), "WS_CONNECTIONS_PER_USER=100")
+	go func() {
+		ended <- run(ctx, nil, settings, itSays, &log)
+		_ = itSays.Close()
+	}()
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatal(<-ended)
+	}
+	p := &program{t: t, url: strings.TrimSpace(strings.TrimPrefix(line, "listening on "))}
+	p.register("alice")
+	jwt := p.login("alice")
+	for i := range 100 {
+		if socket := p.join(jwt, "lobby"); i%10 > 0 {
+			go expectShutdown(t, socket)
+		}
+	}
+
+	stop()
+	if err := <-ended; err != nil {
+		t.Errorf("it ended with %v: %s", err, &log)
+	}
+	for _, socket := range p.sockets {
+		_ = socket.Close()
+	}
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	if err := goleak.Find(before); err != nil {
+		t.Errorf("goroutines are left: %v", err)
 	}
 }
 

@@ -25,8 +25,7 @@ import (
 	"example.com/handshake/models"
 )
 
-// The suite's secrets. TestMain searches everything that was logged for them, and
-// for goroutines that outlive their app.
+// The suite's secrets. TestMain searches everything that was logged for them.
 var (
 	logged  lockedBuffer
 	secrets lockedSet
@@ -44,11 +43,6 @@ func TestMain(m *testing.M) {
 			code = 1
 		}
 	}
-	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	if err := goleak.Find(); err != nil {
-		fmt.Println("the tests left goroutines behind:", err)
-		code = 1
-	}
 	os.Exit(code)
 }
 
@@ -63,9 +57,17 @@ type testApp struct {
 	path  string // of the database file
 }
 
-// newApp starts one. Each change may alter the options it starts with.
+// newApp starts one. Each change may alter the options it starts with. No goroutine
+// may outlive it, whatever the test does with its sockets.
 func newApp(t testing.TB, changes ...func(*handlers.Options, *hub.Options)) *testApp {
 	t.Helper()
+	others := goleak.IgnoreCurrent()
+	t.Cleanup(func() {
+		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+		if err := goleak.Find(others); err != nil {
+			t.Errorf("goroutines are left behind: %v", err)
+		}
+	})
 	a := &testApp{t: t, clock: newClock(), path: filepath.Join(t.TempDir(), "test.db")}
 	log := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.ServeHTTP(w, r) }))
