@@ -34,15 +34,19 @@ func TestTerminationTellsFiveHundredSockets(t *testing.T) {
 	if err := app.process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
+	wantShuttingDown(t, mute[0])
+	app.wantNobodyLetIn(t, token)
 	var told sync.WaitGroup
-	for _, p := range append(answering, mute...) {
+	for _, p := range answering {
+		told.Go(func() {
+			wantShuttingDown(t, p)
+			p.answerClose(1001)
+		})
+	}
+	for _, p := range mute[1:] {
 		told.Go(func() { wantShuttingDown(t, p) })
 	}
 	told.Wait()
-	for _, p := range answering {
-		p.answerClose(1001)
-	}
-	app.wantNobodyLetIn(t, token)
 	if err := app.command.Wait(); err != nil {
 		t.Errorf("it ended with %v", err)
 	}
