@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -39,7 +40,7 @@ func validateRoom(name string) error {
 func validRoom(c *gin.Context) error { return validateRoom(c.Param("room")) }
 
 // join opens the socket, or tells one who only asks that it would have.
-func (r rooms) join(c *gin.Context) error {
+func (r *rooms) join(c *gin.Context) error {
 	who := middleware.CurrentSession(c)
 	if err := r.hub.HasSeat(who.UserID); err != nil {
 		return noSeat(err)
@@ -56,14 +57,16 @@ func (r rooms) join(c *gin.Context) error {
 		return noSeat(err)
 	}
 	c.Status(http.StatusSwitchingProtocols) // for the access log
-	if err := r.hub.Join(c.Writer, c.Request, c.Param("room"), member(who, middleware.Via(c)), r.renew); err != nil {
+	// The name is part of the URL, which can hold a secret: a copy of it lets the URL be forgotten.
+	room := strings.Clone(c.Param("room"))
+	if err := r.hub.Join(c.Writer, c.Request, room, member(who, middleware.Via(c)), r.renew); err != nil {
 		return refusal("bad_handshake", "The handshake could not be completed: "+err.Error())
 	}
 	return nil
 }
 
 // renew checks a token that came by a frame, as the gate does one that came by a request.
-func (r rooms) renew(raw string) (hub.Member, error) {
+func (r *rooms) renew(raw string) (hub.Member, error) {
 	who, err := r.bearer.Check(context.Background(), raw)
 	if refused, ok := errors.AsType[*middleware.Refusal](err); ok {
 		if refused.Code == "token_expired" {

@@ -59,7 +59,7 @@ func New(db *models.DB, h *hub.Hub, o Options) (*App, error) {
 	accounts := account{db.Users, db.Attempts, o.Now}
 	logins := sessions{db.Users, db.Sessions, db.Attempts, bearer, h, o.SessionTTL, o.SessionIdleTTL, o.HTTPS, o.Now}
 	ticketing := tickets{db.Tickets, o.Now}
-	chat := rooms{h, bearer, db.Tickets, o.Now}
+	chat := &rooms{h, bearer, db.Tickets, o.Now}
 	healthy := health{db, app.draining}
 
 	// For everybody.

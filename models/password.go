@@ -48,7 +48,7 @@ func onCore(ctx context.Context, work func() error) error {
 	select {
 	case cores <- struct{}{}:
 		defer func() { <-cores }()
-		return work()
+		return lowPriority(work)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -74,7 +74,7 @@ func BenchmarkLatency(b *testing.B) {
 	for _, beside := range []string{"nothing", "logins"} {
 		b.Run("beside-"+beside, func(b *testing.B) {
 			app := startApp(b, loggingIn)
-			talk := app.fill(100, app.handshake("", "Authorization: Bearer "+app.tokens[0]+"\r\n"))
+			talk := app.fill(100, app.bearer(app.tokens[0]))
 			for b.Loop() {
 				if beside == "logins" {
 					defer app.logIn(b.Context(), func() {})()

@@ -70,20 +70,27 @@ type server struct {
 	tokens  []string // of its users; the bare one has none
 }
 
-// startApp starts the app to be measured.
+// startApp starts the app to be measured, with so many users logged in.
 func startApp(tb testing.TB, users int) *server {
+	tb.Helper()
+	s := startAppIn(tb, tb.TempDir())
+	for i := range users {
+		s.tokens = append(s.tokens, s.login("user"+strconv.Itoa(i)))
+	}
+	return s
+}
+
+// startAppIn starts it in a folder, where it finds its users again.
+func startAppIn(tb testing.TB, folder string) *server {
 	tb.Helper()
 	path, err := program()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s := start(tb, path,
-		"ADDR=127.0.0.1:0", "DATABASE_URL="+filepath.Join(tb.TempDir(), "load.db"),
+	return start(tb, path,
+		"ADDR=127.0.0.1:0", "PUBLIC_URL=http://handshake.test", "JWT_SECRET="+secret,
+		"DATABASE_URL="+filepath.Join(folder, "load.db"),
 		"WS_CONNECTIONS_PER_USER=20000", "WS_CONNECTIONS=20000", "WS_MESSAGES_PER_SECOND=0")
-	for i := range users {
-		s.tokens = append(s.tokens, s.login("user"+strconv.Itoa(i)))
-	}
-	return s
 }
 
 func startBare(tb testing.TB) *server {
