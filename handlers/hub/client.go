@@ -28,16 +28,18 @@ const (
 // when nothing is left. Control frames go through the same queue, so there is
 // never a second writer.
 type client struct {
-	id     string
-	hub    *Hub
-	room   string
-	member Member
-	ws     *websocket.Conn // for reading
-	meter  *meter          // beneath it
-	conn   net.Conn        // for writing
-	rate   *rate.Limiter
-	renew  Renew
-	bad    int // bad frames in a row
+	id        string
+	hub       *Hub
+	room      string
+	userID    string
+	username  string
+	sessionID string
+	ws        *websocket.Conn // for reading
+	meter     *meter          // beneath it
+	conn      net.Conn        // for writing
+	rate      *rate.Limiter
+	renew     Renew
+	bad       int // bad frames in a row
 
 	mu         sync.Mutex
 	queue      net.Buffers // frames, complete with their headers
@@ -55,7 +57,8 @@ type client struct {
 func newClient(h *Hub, ws *websocket.Conn, room string, member Member, renew Renew) *client {
 	metered := ws.NetConn().(*meter)
 	c := &client{
-		id: rand.Text(), hub: h, room: room, member: member, renew: renew,
+		id: rand.Text(), hub: h, room: room, renew: renew,
+		userID: member.UserID, username: member.Username, sessionID: member.SessionID,
 		ws: ws, meter: metered, conn: metered.Conn,
 		rate:   rate.NewLimiter(rate.Inf, 0),
 		pingAt: h.options.Now().Add(pingEvery),

@@ -108,12 +108,11 @@ func (h *Hub) Join(w http.ResponseWriter, r *http.Request, room string, member M
 		h.Release(member.UserID)
 		return err
 	}
-	h.enter(newClient(h, conn, room, member, renew))
+	h.enter(newClient(h, conn, room, member, renew), member)
 	return nil
 }
 
-func (h *Hub) enter(c *client) {
-	member := c.member
+func (h *Hub) enter(c *client, member Member) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r := h.rooms[c.room]
@@ -151,14 +150,14 @@ func (h *Hub) leave(c *client) {
 	defer h.mu.Unlock()
 	r := h.rooms[c.room]
 	delete(r.clients, c)
-	if r.users[c.member.Username]--; r.users[c.member.Username] == 0 {
-		delete(r.users, c.member.Username)
-		r.broadcast(encode(presenceFrame{"left", c.member.Username}), nil)
+	if r.users[c.username]--; r.users[c.username] == 0 {
+		delete(r.users, c.username)
+		r.broadcast(encode(presenceFrame{"left", c.username}), nil)
 	}
 	if len(r.clients) == 0 {
 		delete(h.rooms, c.room)
 	}
-	h.release(c.member.UserID)
+	h.release(c.userID)
 }
 
 // say sends a message to everyone in the sender's room and returns its id.
@@ -168,7 +167,7 @@ func (h *Hub) say(from *client, text string) (id string) {
 		Type: "message",
 		Room: from.room,
 		ID:   id,
-		From: from.member.Username,
+		From: from.username,
 		Text: text,
 		At:   h.options.Now().UTC(),
 	})
@@ -194,7 +193,7 @@ func (h *Hub) Sockets() map[string]int {
 	defer h.mu.Unlock()
 	sockets := map[string]int{}
 	for c := range h.all() {
-		sockets[c.member.SessionID]++
+		sockets[c.sessionID]++
 	}
 	return sockets
 }
@@ -211,7 +210,7 @@ func (h *Hub) EndSessions(ids []string, why Closing) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for c := range h.all() {
-		if ended[c.member.SessionID] {
+		if ended[c.sessionID] {
 			c.end(why)
 		}
 	}

@@ -72,7 +72,7 @@ func (c *client) onRenew(in inFrame) {
 		c.end(SessionEnded)
 	case err != nil:
 		c.sayError(in, "unavailable", "The token could not be checked just now. Try again.")
-	case fresh.UserID != c.member.UserID || fresh.SessionID != c.member.SessionID:
+	case fresh.UserID != c.userID || fresh.SessionID != c.sessionID:
 		c.end(SessionEnded)
 	default:
 		c.bad = 0

@@ -64,11 +64,13 @@ func (s *server) stuff(t *testing.T, token string) {
 	handshake := []byte(strings.Replace(string(s.bearer(token)), "/ws/lobby", "/ws/attic", 1))
 	talker, deaf := s.open(handshake), s.open(handshake)
 	text := strings.Repeat("🐌", 4096)
-	const queue = 200 // fewer frames than the app keeps for one who does not read
-	for range queue {
-		talker.sayLong(`{"type":"message","text":"` + text + `"}`)
-	}
-	for range queue { // so the app has queued all of it for the other, too
+	const messages = 280 // 4.6 MB: Linux holds up to 4 for a connection, and the app keeps the rest
+	go func() {
+		for range messages {
+			talker.sayLong(`{"type":"message","text":"` + text + `"}`)
+		}
+	}()
+	for range messages { // so the app has queued all of it for the other, too
 		if _, err := talker.frame(); err != nil {
 			t.Fatal(err)
 		}
