@@ -64,10 +64,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(stderr, nil))
-	if s.logFormat == "json" {
-		log = slog.New(slog.NewJSONHandler(stderr, nil))
-	}
+	log := slog.New(s.logLines(stderr))
 
 	// The port is taken before anything is made: with port 0, the public address depends on it.
 	listener, err := net.Listen("tcp", s.addr)
@@ -284,7 +281,7 @@ func (s *settings) appOptions(listening, port string, log *slog.Logger) handlers
 		key = make([]byte, middleware.MinSecretBytes)
 		_, _ = rand.Read(key) // never fails: crypto/rand ends the program instead
 	}
-	return handlers.Options{
+	o := handlers.Options{
 		PublicURL:      public,
 		OwnOrigins:     own,
 		AllowedOrigins: s.allowedOrigins,
@@ -298,6 +295,18 @@ func (s *settings) appOptions(listening, port string, log *slog.Logger) handlers
 		Now:            time.Now,
 		Log:            log,
 	}
+	if !s.release() {
+		o.Demo = s.logLines
+	}
+	return o
+}
+
+// logLines returns what writes the log, a line at a time.
+func (s *settings) logLines(w io.Writer) slog.Handler {
+	if s.logFormat == "json" {
+		return slog.NewJSONHandler(w, nil)
+	}
+	return slog.NewTextHandler(w, nil)
 }
 
 // displayHost is the host to show a person: one who listens on every address is at home on localhost.

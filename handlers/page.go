@@ -26,13 +26,18 @@ type staticFile struct {
 	etag    string
 }
 
-func newPage(files fs.FS) (page, error) {
+// newPage reads the files. With demo, the page is told that it may show what
+// demo.go is for.
+func newPage(files fs.FS, demo bool) (page, error) {
 	p := page{files: map[string]staticFile{}}
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
 		content, err := fs.ReadFile(files, name)
+		if demo && name == "index.html" {
+			content = bytes.Replace(content, []byte(`data-demo="off"`), []byte(`data-demo="on"`), 1)
+		}
 		sum := sha256.Sum256(content)
 		p.files[name] = staticFile{content, contentTypes[path.Ext(name)], `"` + hex.EncodeToString(sum[:16]) + `"`}
 		return err
@@ -61,6 +66,9 @@ func (p page) serve(c *gin.Context, name string) error {
 	c.Header("Content-Type", file.kind)
 	c.Header("ETag", file.etag)
 	c.Header("Cache-Control", "no-cache")
+	if name == "js/foreign.js" { // runs in a frame of no origin, to which everything is of another
+		c.Header("Cross-Origin-Resource-Policy", "cross-origin")
+	}
 	http.ServeContent(c.Writer, c.Request, name, time.Time{}, bytes.NewReader(file.content))
 	return nil
 }

@@ -59,7 +59,9 @@ func (r *rooms) join(c *gin.Context) error {
 	c.Status(http.StatusSwitchingProtocols) // for the access log
 	// The name is part of the URL, which can hold a secret: a copy of it lets the URL be forgotten.
 	room := strings.Clone(c.Param("room"))
-	if err := r.hub.Join(c.Writer, c.Request, room, member(who, middleware.Via(c)), r.renew); err != nil {
+	joining := member(who, middleware.Via(c))
+	joining.Saw = middleware.SawOf(c)
+	if err := r.hub.Join(c.Writer, c.Request, room, joining, r.renew); err != nil {
 		return refusal("bad_handshake", "The handshake could not be completed: "+err.Error())
 	}
 	return nil

@@ -6,6 +6,7 @@
 package handlers
 
 import (
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -24,7 +25,7 @@ import (
 // gives a reply to leave.
 const requestLife = 20 * time.Second
 
-// Options are what an App can be told. All of them are needed.
+// Options are what an App can be told. All but the last are needed.
 type Options struct {
 	PublicURL      string   // scheme and host, as browsers see the app
 	OwnOrigins     []string // of the app's own pages
@@ -38,6 +39,10 @@ type Options struct {
 	HTTPS          bool          // whether PublicURL is https
 	Now            func() time.Time
 	Log            *slog.Logger
+
+	// Demo is how Log writes its lines, so that the page can show them. It is nil in
+	// release, where nothing of demo.go is there.
+	Demo func(io.Writer) slog.Handler
 }
 
 // New returns the app, every route in place.
@@ -46,11 +51,15 @@ func New(db *models.DB, h *hub.Hub, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := newPage(web.Files)
+	pages, err := newPage(web.Files, o.Demo != nil)
 	if err != nil {
 		return nil, err
 	}
-	router, err := newRouter(o)
+	demo, err := newDemo(o, db.Tokens)
+	if err != nil {
+		return nil, err
+	}
+	router, err := newRouter(o, demo)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +90,10 @@ func New(db *models.DB, h *hub.Hub, o Options) (*App, error) {
 	protected.DELETE("/sessions", handle(logins.endAll))
 	protected.DELETE("/sessions/:id", handle(logins.endOne))
 	protected.POST("/tickets", handle(ticketing.issue))
+	if demo != nil {
+		protected.GET("/demo/handshakes/:room", handle(demo.handshake))
+		protected.POST("/demo/expired-token", handle(demo.expiredToken))
+	}
 
 	// The socket: more ways in, the same gate.
 	router.GET("/ws/:room",
@@ -96,7 +109,7 @@ func New(db *models.DB, h *hub.Hub, o Options) (*App, error) {
 }
 
 // newRouter returns a router with what stands before every route.
-func newRouter(o Options) (*gin.Engine, error) {
+func newRouter(o Options, demo *demo) (*gin.Engine, error) {
 	gin.SetMode(gin.ReleaseMode) // no printing of its own
 	router := gin.New()
 	router.RedirectTrailingSlash = false // a redirect would carry the token that is in the URL
@@ -105,8 +118,12 @@ func newRouter(o Options) (*gin.Engine, error) {
 	if err := router.SetTrustedProxies(o.TrustedProxies); err != nil { // by default it trusts everybody
 		return nil, err
 	}
+	if demo == nil {
+		router.Use(middleware.AccessLog(o.Log))
+	} else {
+		router.Use(middleware.AccessLog(demo.witness.Listen(o.Log)), demo.witness.Watch)
+	}
 	router.Use(
-		middleware.AccessLog(o.Log),
 		writeProblems(o.Log),
 		middleware.Recover,
 		middleware.SecurityHeaders(o.HTTPS),

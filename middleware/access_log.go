@@ -10,7 +10,10 @@ import (
 	"example.com/handshake/models"
 )
 
-const requestIDKey = "request_id"
+const (
+	requestIDKey  = "request_id"
+	accessMessage = "request" // of the one line that each request has
+)
 
 // RequestID is the word under which a reply and the log speak of the same request.
 func RequestID(c *gin.Context) string { return c.GetString(requestIDKey) }
@@ -45,6 +48,6 @@ func AccessLog(log *slog.Logger) gin.HandlerFunc {
 				line = append(line, slog.String("code", refusal.Code))
 			}
 		}
-		log.LogAttrs(c.Request.Context(), slog.LevelInfo, "request", line...)
+		log.LogAttrs(c.Request.Context(), slog.LevelInfo, accessMessage, line...)
 	}
 }

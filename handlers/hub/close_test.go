@@ -13,7 +13,7 @@ import (
 // What the server means when it closes, the page must understand and the README must tell.
 func TestCloseCodesAreTheSameEverywhere(t *testing.T) {
 	tables := []struct{ file, row string }{
-		{"web/js/close_codes.js", `(?m)^ *\{ code: (\d+), reason: "([^"]*)", action: "([^"]*)" \},$`},
+		{"web/js/client/close_codes.js", `(?m)^ *\{ code: (\d+), reason: "([^"]*)", action: "([^"]*)" \},$`},
 		{"README.md", "(?m)^\\| (\\d+) \\| `([^`]*)` \\| ([^|]*) \\|$"},
 	}
 	for _, table := range tables {

@@ -20,6 +20,7 @@ type (
 		ExpiresAt  time.Time `json:"expires_at"` // when the token ends
 		Members    []string  `json:"members"`
 		Limits     limits    `json:"limits"`
+		Saw        any       `json:"saw,omitzero"`
 	}
 	userField struct {
 		ID       string `json:"id"`

@@ -72,6 +72,7 @@ type Member struct {
 	Via       string    // the way in that the handshake took
 	IssuedAt  time.Time // when its token began
 	ExpiresAt time.Time // when its token ends, and the connection with it
+	Saw       any       // what the welcome says of the handshake, as JSON; nil: nothing
 }
 
 // Renew tells who a fresh token speaks for. ErrTokenExpired and ErrTokenInvalid are
@@ -134,6 +135,7 @@ func (h *Hub) enter(c *client, member Member) {
 		ExpiresAt:  member.ExpiresAt,
 		Members:    slices.Sorted(maps.Keys(r.users)),
 		Limits:     limits{h.options.MessageBytes, h.options.MessagesPerSecond, maxTextCharacters},
+		Saw:        member.Saw,
 	}))
 	if r.users[member.Username] == 1 {
 		r.broadcast(encode(presenceFrame{"joined", member.Username}), c)

@@ -1,23 +1,31 @@
 // The page: which of its views is shown (restore a login, log in, choose a room, talk), and the forms of the first ones.
-// To read on: session.js (who is logged in), socket.js (the connection), room.js (the talk), session_list.js (the
-// list of logins).
+// To read on: client/index.js (what other apps may copy), lanes.js (the ways in, tried for real), room.js (the talk),
+// session_list.js (the list of logins).
 
-import { countdown } from "./api.js";
+import { countdown, currentSession, events, login, logout, mayBeLoggedIn, refresh, register } from "./client/index.js";
+import { $ } from "./dom.js";
 import { clearProblem, showProblem, whileBusy } from "./form.js";
+import { demo } from "./lane_runner.js";
+import { updateLanes } from "./lane_view.js";
 import { enter, leave } from "./room.js";
-import { currentSession, events, login, logout, refresh, register } from "./session.js";
-import "./session_list.js";
+import { showSessions } from "./session_list.js";
+import { updateSnippet } from "./snippets.js";
 
 const ROOM = /^[A-Za-z0-9_-]{1,64}$/;
 
-const $ = (id) => document.getElementById(id);
 const authForm = $("auth-form");
 const joinForm = $("join-form");
 
 function show(view, focus) {
   document.body.dataset.view = view;
   for (const id of ["restore", "auth", "join", "room"]) $(id).hidden = id !== view;
-  $("account").hidden = !currentSession();
+  const session = currentSession();
+  $("account").hidden = $("inside").hidden = !session;
+  for (const hint of document.querySelectorAll(".needs-login")) hint.hidden = session !== null;
+  updateLanes();
+  updateSnippet();
+  showSessions();
+  showToken();
   document.title = view === "room" ? `${$("room-title").textContent} · Handshake` : "Handshake";
   // The control that had the focus is gone; without a new place the keyboard would start again from the top.
   if (focus) $(focus).focus();
@@ -27,14 +35,38 @@ function notice(text) {
   $("notice").textContent = text;
 }
 
+$("notice-close").addEventListener("click", () => {
+  notice("");
+  $("top").focus();
+});
+
+let ticking = 0; // the timer that shows how long the token lasts
+
+function showToken() {
+  clearInterval(ticking);
+  const session = currentSession();
+  if (!session) return;
+  $("inside-name").textContent = session.user.username;
+  $("inside-token").textContent = `${session.token.slice(0, 6)}… ${session.token.length} characters`;
+  const tick = () => ($("inside-left").textContent = countdown(session.endsAt));
+  ticking = setInterval(tick, 1000);
+  tick();
+}
+
+events.addEventListener("refreshed", () => {
+  updateSnippet();
+  showToken();
+});
+
 // Restore a login
 
 async function restore() {
+  if (!mayBeLoggedIn()) return show("auth");
   $("restore-again").hidden = true;
   $("restore-status").textContent = "Looking for your login …";
   try {
     await refresh();
-    showLogin("Your login was kept: the page has traded its refresh cookie for a fresh token.");
+    showLogin("Your login was kept: the page has traded its refresh cookie for a fresh token.", "");
   } catch (problem) {
     if (problem.status === 0 || problem.status >= 500) {
       $("restore-status").textContent = problem.sentence;
@@ -131,10 +163,36 @@ async function registerOrLogin() {
   await login(username, password);
 }
 
-function showLogin(word = "") {
+/** @param {string} [focus] after a reload the reader stays where the browser puts them */
+function showLogin(word = "", focus = "inside-title") {
   $("account-name").textContent = currentSession().user.username;
-  show("join", "room-name");
+  show("join", focus);
   notice(word);
+}
+
+// A throw-away account: what anybody can do by hand, with a name and a password that nobody needs to remember.
+
+$("guest").hidden = !demo;
+
+$("guest-login").addEventListener("click", async ({ currentTarget }) => {
+  clearProblem($("auth"));
+  notice("");
+  try {
+    const username = `guest-${randomWord(6)}`;
+    await whileBusy(currentTarget, async () => {
+      const password = randomWord(32);
+      await register(username, password);
+      await login(username, password);
+    });
+    showLogin(`You are ${username}. Nobody knows the password, so this account ends with its login.`);
+  } catch (problem) {
+    $("guest-error").textContent = problem.sentence;
+  }
+});
+
+function randomWord(length) {
+  const letters = "abcdefghijkmnpqrstuvwxyz23456789"; // 32, so that each is as likely
+  return Array.from(crypto.getRandomValues(new Uint8Array(length)), (byte) => letters[byte % 32]).join("");
 }
 
 events.addEventListener("ended", ({ detail: why }) => {

@@ -1,16 +1,14 @@
 // The room: members, messages, and the line that says how the connection is.
 // All that people write reaches the page as textContent, so markup in it stays text.
 
-import { countdown, inWords } from "./api.js";
-import { meaningOf } from "./close_codes.js";
+import { Connection, countdown, currentSession, end, events, inWords, meaningOf, refresh } from "./client/index.js";
+import { $, element } from "./dom.js";
 import { clearProblem, showProblem } from "./form.js";
-import { currentSession, end, events, refresh } from "./session.js";
-import { Connection } from "./socket.js";
+import { markCloseCode } from "./session_list.js";
 
 const MAX_TEXT = 4096; // characters, as the server counts them
 const MAX_ROWS = 500; // a page that stays open all week must not grow all week
 
-const $ = (id) => document.getElementById(id);
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const exactClock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
@@ -23,7 +21,7 @@ const pending = new Map(); // ref → the row of a message that the server has n
 /**
  * Enters a room and stays connected to it until leave.
  * @param {string} room
- * @param {import("./socket.js").Way} way
+ * @param {import("./client/socket.js").Way} way
  */
 export function enter(room, way) {
   welcomed = false;
@@ -148,9 +146,10 @@ function showState(state) {
   for (const ref of [...pending.keys()]) giveBack(ref, "perhaps not delivered");
   members.clear();
   showMembers();
+  markCloseCode(state.code, state.reason);
   const label = state.problem ? "Not connected." : "Disconnected.";
   const code = [state.code, state.reason].filter(Boolean).join(" ");
-  if (state.action === "log in again") return end(`${explain(state)} (Close code ${state.code}, “${state.reason}”.)`);
+  if (state.action === "log in again") return end(`${explain(state)} (Close code ${state.code}, “${state.reason}”: ${state.action}.)`);
   const why = explain(state);
   if (state.name === "closed") return setStatus(label, code, why);
   const fresh = state.action.startsWith("refresh") ? " with a fresh token" : "";
@@ -216,12 +215,5 @@ function append(list, row) {
 function time(at) {
   const node = element("time", clock.format(new Date(at)));
   node.dateTime = at;
-  return node;
-}
-
-function element(tag, text, className = "") {
-  const node = document.createElement(tag);
-  node.textContent = text;
-  node.className = className;
   return node;
 }

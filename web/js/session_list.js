@@ -1,53 +1,77 @@
-// "Your sessions": where this person is logged in, and a button to end each of these logins.
+// "Your sessions": where this person is logged in, and a button to end each of these logins. Below it the close codes.
 
+import { CLOSE_CODES, currentSession, endAllSessions, endSession, listSessions, meaningOf } from "./client/index.js";
+import { $, element } from "./dom.js";
 import { whileBusy } from "./form.js";
-import { endAllSessions, endSession, events, listSessions } from "./session.js";
 
-const EVERY = 2_000; // ms between two looks while the list is open
+const EVERY = 2_000; // ms between two looks while the list is on the screen
 
-const $ = (id) => document.getElementById(id);
 const clock = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
 
 const rows = new Map(); // id → the session's row. It is kept as long as the session, lest the keyboard lose its place.
 let timer = 0;
 let failed = false; // the last look
+let visible = false; // on the screen
 
-$("show-sessions").addEventListener("click", () => {
+new IntersectionObserver(([{ isIntersecting }]) => {
+  visible = isIntersecting;
+  look();
+}).observe($("sessions"));
+$("end-all").addEventListener("click", ({ currentTarget }) => act(currentTarget, endAllSessions, ""));
+$("code-rows").append(...CLOSE_CODES.map(({ code, reason, action }) => {
+  const row = element("tr");
+  row.dataset.code = `${code} ${reason}`;
+  row.append(element("td", code), element("td", reason), element("td", action), element("td", meaningOf(code, reason)));
+  return row;
+}));
+
+/** Called when somebody has logged in or out. */
+export function showSessions() {
+  const was = $("sessions").hidden;
+  $("sessions").hidden = !currentSession();
+  if (was === $("sessions").hidden) return look();
   rows.clear();
   $("session-list").replaceChildren();
   say("");
-  $("sessions").showModal();
   look();
-});
-$("sessions-close").addEventListener("click", () => $("sessions").close());
-$("sessions").addEventListener("close", () => clearTimeout(timer));
-$("end-all").addEventListener("click", ({ currentTarget }) => act(currentTarget, endAllSessions, ""));
-events.addEventListener("ended", () => $("sessions").close());
+}
+
+/** Marks where this one stands in the table of close codes. */
+export function markCloseCode(code, reason) {
+  for (const row of $("code-rows").children) row.classList.toggle("hit", row.dataset.code === `${code} ${reason}`);
+}
 
 async function look() {
   clearTimeout(timer);
+  if (!currentSession() || !visible || document.hidden) return again();
   try {
     const { sessions } = await listSessions();
+    if (!currentSession()) return;
     if (failed) say("");
     failed = false;
     show(sessions);
   } catch (problem) {
+    if (!currentSession()) return;
     if (!failed) say(problem.sentence);
     failed = true;
   }
+  again();
+}
+
+function again() {
   clearTimeout(timer); // of another look that was under way
-  if ($("sessions").open) timer = setTimeout(look, EVERY);
+  if (currentSession() && visible) timer = setTimeout(look, EVERY);
 }
 
 async function act(button, work, done) {
   try {
     await whileBusy(button, work);
-    $("sessions-title").focus(); // the button goes away; no other one may slip under the finger
+    if (currentSession()) $("sessions-title").focus(); // the button goes away; no other one may slip under the finger
     say(done);
   } catch (problem) {
     say(problem.sentence);
   }
-  if ($("sessions").open) look();
+  look();
 }
 
 function say(text) {

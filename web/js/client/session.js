@@ -4,7 +4,9 @@ import { Problem, request } from "./api.js";
 
 const MARGIN = 30_000; // ms: a token is due this long before its end, or in the last quarter of a shorter life
 const RETRY = 5_000; // ms between two tries to refresh while the server does not answer
+const GRACE = 500; // ms for the server to close the sockets of a login that was ended here
 const DAY = 86_400_000; // ms
+const MARK = "handshake-session"; // in localStorage: the id of the login that this browser has. It opens nothing.
 
 // In memory only. Web storage would hand the token to any script that ever runs on this origin, and keep it for the
 // next one; a module variable is gone with the page. What is left then is the refresh cookie, which no script can read.
@@ -17,6 +19,18 @@ export const events = new EventTarget();
 
 /** @returns {{token: string, id: string, user: {id: string, username: string}, endsAt: number} | null} */
 export const currentSession = () => session;
+
+/**
+ * Whether this browser may have a refresh cookie, which no script can see. It spares a first visit a question whose answer
+ * is known, and the browser a line of red in its console.
+ */
+export function mayBeLoggedIn() {
+  try {
+    return localStorage.getItem(MARK) !== null;
+  } catch {
+    return true; // no storage: only the server knows
+  }
+}
 
 /** Makes an account. It does not log in. */
 export const register = (username, password) => request("POST", "/api/register", { body: { username, password } });
@@ -62,13 +76,20 @@ export const listSessions = () => call("GET", "/api/sessions");
 /** Ends one of these logins, which may be this one. */
 export async function endSession(id) {
   await call("DELETE", `/api/sessions/${encodeURIComponent(id)}`);
-  if (id === session?.id) end("You ended your login on this device.");
+  if (id === session?.id) await endSoon("You ended your login on this device.");
 }
 
 /** Ends them all, this one too. */
 export async function endAllSessions() {
   await call("DELETE", "/api/sessions");
-  end("You ended your login on every device.");
+  await endSoon("You ended your login on every device.");
+}
+
+/** A connection that is open is told by the server, in its own words. Where there is none, nobody else says it. */
+async function endSoon(why) {
+  const { id } = session ?? {};
+  await new Promise((resume) => setTimeout(resume, GRACE));
+  if (session?.id === id) end(why);
 }
 
 /** A call in the name of whoever is logged in. A token that is no longer good is replaced once. */
@@ -91,6 +112,7 @@ async function trade() {
     await adopt(reply);
   } catch (problem) {
     if (problem.code === "session_ended" && session === before) {
+      if (!session && problem.status) forget();
       end(problem.status ? "Your login has ended: somewhere it was ended, or it was not used for too long." : problem.message);
     }
     throw problem;
@@ -128,6 +150,7 @@ async function adopt({ access_token: token, expires_in, session_id: id }) {
   const endsAt = Date.now() + expires_in * 1000;
   const user = session?.user ?? (await request("GET", "/api/me", { token })).user;
   session = { token, id, user, endsAt };
+  remember(id);
   keepFreshAt(endsAt - Math.min(MARGIN, expires_in * 250));
 }
 
@@ -144,7 +167,25 @@ function keepFreshAt(time) {
   }, wait);
 }
 
+function remember(id) {
+  try {
+    localStorage.setItem(MARK, id);
+  } catch {
+    // No storage: mayBeLoggedIn says yes.
+  }
+}
+
+/** Another tab may have logged in anew meanwhile, and its mark is not ours to take away. */
+function forget(id = null) {
+  try {
+    if (id === null || localStorage.getItem(MARK) === id) localStorage.removeItem(MARK);
+  } catch {
+    // As above.
+  }
+}
+
 function drop() {
+  forget(session.id);
   session = null;
   clearTimeout(timer);
 }

@@ -6,7 +6,7 @@ import { Problem, request } from "./api.js";
 import { actionFor } from "./close_codes.js";
 import { createTicket, currentSession, refresh } from "./session.js";
 
-const PROTOCOL = "handshake.v1";
+export const PROTOCOL = "handshake.v1";
 const BASE = 500; // ms: the longest first wait
 const CAP = 30_000; // ms: the longest wait of all
 const MAX_RIDDLES = 3; // handshakes in a row that fail although the server, asked again, would let them in
@@ -135,10 +135,16 @@ export class Connection {
   }
 }
 
-/** Where to knock, and with which subprotocols: the only two things that a browser lets a page choose. */
-async function handshakeAddress(way, room) {
+/** @param {string} room */
+export function handshakeURL(room) {
   const url = new URL(`/ws/${encodeURIComponent(room)}`, location.href);
   url.protocol = url.protocol.replace("http", "ws");
+  return url;
+}
+
+/** Where to knock, and with which subprotocols: the only two things that a browser lets a page choose. */
+async function handshakeAddress(way, room) {
+  const url = handshakeURL(room);
   const protocols = [PROTOCOL];
   if (way === "subprotocol") protocols.push(`bearer.${currentSession().token}`);
   if (way === "ticket") url.searchParams.set("ticket", (await createTicket(room)).ticket);
@@ -149,8 +155,12 @@ async function handshakeAddress(way, room) {
 /**
  * A browser tells a page nothing of a failed handshake but 1006. The server answers the same address without an
  * upgrade with the error that the handshake got, and spends nothing on it.
+ * @param {URL} url
+ * @param {Way | ""} way
+ * @param {string} token
+ * @returns {Promise<Problem>}
  */
-async function askWhy(url, way, token) {
+export async function askWhy(url, way, token) {
   const plain = new URL(url);
   plain.protocol = plain.protocol.replace("ws", "http");
   try {

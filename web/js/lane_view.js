@@ -1,0 +1,134 @@
+// Shows the lanes: the code, what came of it, and what the server saw and wrote.
+
+import { currentSession, inWords } from "./client/index.js";
+import { $, element } from "./dom.js";
+import { whileBusy } from "./form.js";
+import { demo, run } from "./lane_runner.js";
+import { MISTAKES, WAYS } from "./lanes.js";
+
+const TELLING = ["Host", "Origin", "Authorization", "Sec-Websocket-Protocol"]; // the headers that this page is about
+const SHORTENED = /(\S*…\(\d+ characters\))/;
+
+const cards = [];
+for (const [list, lanes] of [[$("way-lanes"), WAYS], [$("mistake-lanes"), MISTAKES]]) {
+  for (const lane of lanes) {
+    if (lane.demo && !demo) continue;
+    const card = newCard(lane);
+    cards.push({ lane, card });
+    list.append(card);
+  }
+}
+$("saw-note").hidden = !demo;
+$("run-all").addEventListener("click", ({ currentTarget }) => whileBusy(currentTarget, runAll));
+
+/** Called when somebody has logged in or out. */
+export function updateLanes() {
+  const out = !currentSession();
+  for (const { lane, card } of cards) card.querySelector("button").disabled = out && !lane.open_to_all;
+}
+
+async function runAll() {
+  const mine = cards.filter(({ lane }) => currentSession() || lane.open_to_all);
+  for (const [done, { lane, card }] of mine.entries()) {
+    $("run-all-status").textContent = `${done + 1} of ${mine.length}: ${lane.title}`;
+    await runOne(lane, card);
+  }
+  $("run-all-status").textContent = `${inWords(mine.length).replace("second", "lane")} done.`;
+}
+
+function newCard(lane) {
+  const card = $("lane").content.firstElementChild.cloneNode(true);
+  card.id = `lane-${lane.id}`;
+  const fields = { title: lane.title, about: lane.about, code: sourceOf(lane.open), which: `: ${lane.title}`, ...lane.left };
+  for (const [name, text] of Object.entries(fields)) card.querySelector(`[data-field=${name}]`).textContent = text;
+  card.querySelector("button").addEventListener("click", () => runOne(lane, card));
+  return card;
+}
+
+async function runOne(lane, card) {
+  const verdict = card.querySelector(".verdict");
+  verdict.textContent = "";
+  card.dataset.kind = "";
+  try {
+    const outcome = await whileBusy(card.querySelector("button"), () => run(lane));
+    card.dataset.kind = outcome.kind;
+    verdict.textContent = outcome.verdict;
+    show(card.querySelector(".outcome"), lane, outcome);
+  } catch (problem) { // no ticket, no answer: then there was no handshake to speak of
+    verdict.textContent = problem.sentence ?? problem.message;
+  }
+}
+
+/** The code of a lane, as it stands in its file, without what is around it. */
+export function sourceOf(open) {
+  const body = String(open).replace(/^[^]*?=>\s*/, "");
+  if (!body.startsWith("{")) return body;
+  return body.split("\n").slice(1, -1).map((line) => line.replace(/^ {6}/, "")).join("\n").replace(/\breturn (?=new)/, "");
+}
+
+function show(place, lane, outcome) {
+  const parts = [];
+  const add = (title, ...nodes) => parts.push(element("h5", title), ...nodes.filter(Boolean));
+  const { exception, close, frames, origin, problem, sighting } = outcome;
+  if (exception) {
+    add("What the script learns", block(`${exception.name}: ${exception.message}`),
+      element("p", "The constructor threw this. Nothing was sent, so the server knows nothing of it."));
+  }
+  if (close?.code === 1006) {
+    const where = origin ? ` Its origin was ${origin}.` : "";
+    add("What the script learns", element("p", `An error event that says nothing, and close code 1006 without a reason.${where}`));
+  } else if (close) {
+    add("What the script learns", frameList(frames), element("p", `Closed with ${close.code} ${close.reason}.`));
+  }
+  if (problem) add("The same address, asked without Upgrade", answer(problem.status, problem.code, problem.message), difference(problem, sighting));
+  if (sighting) {
+    if (sighting.code) add("What the handshake itself was answered", answer(sighting.status, sighting.code, sighting.detail));
+    add("The request, as the server saw it", ...seenRequest(sighting.saw));
+    add("The line in this server’s log", block(sighting.access_log));
+    add("The line of a default Gin logger", block(sighting.gin_log || "Not shown: its secret could not be told apart."));
+  }
+  if (lane.lesson) parts.push(element("p", lane.lesson, "lesson"));
+  place.replaceChildren(...parts);
+  place.hidden = false;
+}
+
+const answer = (status, code, text) => {
+  const p = element("p", "", "answer");
+  p.append(element("strong", `${status} ${code}`), ` ${text}`);
+  return p;
+};
+
+/** The question comes from the page itself, and not from where the handshake did. It cannot be the same in all. */
+function difference(problem, sighting) {
+  if (!sighting || sighting.status === problem.status) return null;
+  return element("p", "That is another answer, because it is not quite the same question: a fetch may not set " +
+    "Sec-WebSocket-Protocol, so the token went along as a header, and it names no foreign origin.", "hint");
+}
+
+function frameList(frames) {
+  const list = element("ul", "", "frames");
+  list.append(...frames.map(({ out, text }) => {
+    const row = element("li");
+    const { saw, ...frame } = JSON.parse(text);
+    row.append(element("span", out ? "→ sent" : "← received", "hint"), block(JSON.stringify(frame) + (saw ? " and saw: see below" : "")));
+    return row;
+  }));
+  return list;
+}
+
+function seenRequest({ method, path, protocol, headers }) {
+  const line = ({ name, value }) => `${name}: ${value}`;
+  const telling = headers.filter(({ name }) => TELLING.includes(name));
+  const all = element("details");
+  all.append(element("summary", `All ${headers.length} headers`), block(headers.map(line).join("\n")));
+  return [block([`${method} ${path} ${protocol}`, ...telling.map(line)].join("\n")), all];
+}
+
+/** Text as it came, with what was shortened in it marked. */
+function block(text) {
+  const pre = element("pre");
+  const code = element("code");
+  code.append(...text.split(SHORTENED).map((part, i) => (i % 2 ? element("mark", part) : part)));
+  pre.append(code);
+  return pre;
+}
