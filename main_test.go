@@ -391,6 +391,20 @@ func checkOrigin(t *testing.T, value string) {
 	}
 }
 
+// What the page shows of the handshakes that the server saw is for learning.
+func TestReleaseHasNoDemo(t *testing.T) {
+	for _, mode := range []string{"debug", "test", "release"} {
+		s, err := readSettings(env("GIN_MODE="+mode, "PUBLIC_URL=https://app.example.com", "JWT_SECRET="+goodSecret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := s.appOptions("http://127.0.0.1:8080", "8080", slog.New(slog.DiscardHandler))
+		if on := o.Demo != nil; on != (mode != "release") {
+			t.Errorf("%s: %t", mode, on)
+		}
+	}
+}
+
 func TestEnvExampleHasEverySetting(t *testing.T) {
 	content, err := os.ReadFile(".env.example")
 	if err != nil {

@@ -15,7 +15,9 @@ export const demo = document.documentElement.dataset.demo === "on";
  * @property {{code: number, reason: string}} [close] what a script learns of the end
  * @property {{out: boolean, text: string}[]} frames
  * @property {import("./client/api.js").Problem} [problem] the answer of the same URL without Upgrade
- * @property {object} [sighting] what the server saw and wrote, outside release
+ * @property {string} [protocol] that the server picked
+ * @property {object} [saw] the request as the server saw it, from the welcome
+ * @property {object} [sighting] the same, and what the server answered and wrote, outside release
  * @property {string} [origin] of the page that tried, where it is another
  */
 
@@ -34,13 +36,15 @@ export async function run(lane) {
     if (socket instanceof WebSocket) {
       asked = new URL(socket.url);
       outcome.close = await talk(socket, outcome.frames);
+      outcome.protocol = socket.protocol;
+      outcome.saw = outcome.frames[0] && JSON.parse(outcome.frames[0].text).saw;
     } else {
       outcome.close = { code: socket.code, reason: socket.reason };
       outcome.origin = socket.origin;
     }
   } catch (error) {
     if (!(error instanceof DOMException || error instanceof TypeError)) throw error;
-    outcome.exception = { name: error.name, message: error.message };
+    outcome.exception = { name: error.name, message: shorten(error.message, token) };
     return { ...outcome, kind: "exception", verdict: error.name };
   }
   if (outcome.close.code !== 1006) return { ...outcome, kind: "opened", verdict: "101, open", sighting: await sight(room) };
@@ -48,6 +52,11 @@ export async function run(lane) {
   outcome.problem = await askWhy(asked, lane.way ?? "", lane.id === "expired" ? lastExpired : token);
   const status = outcome.sighting?.status ?? outcome.problem.status;
   return { ...outcome, kind: "refused", verdict: `1006, refused with ${status}` };
+}
+
+/** The browser's own words may have the token in them. */
+function shorten(text, token) {
+  return token ? text.replaceAll(token, `${token.slice(0, 6)}…(${token.length} characters)`) : text;
 }
 
 /** Waits until a socket is open, then closes it again. */

@@ -7,7 +7,7 @@ import { demo, run } from "./lane_runner.js";
 import { MISTAKES, WAYS } from "./lanes.js";
 
 const TELLING = ["Host", "Origin", "Authorization", "Sec-Websocket-Protocol"]; // the headers that this page is about
-const SHORTENED = /(\S*…\(\d+ characters\))/;
+const SHORTENED = /([\w-]*…\(\d+ characters\))/;
 
 const cards = [];
 for (const [list, lanes] of [[$("way-lanes"), WAYS], [$("mistake-lanes"), MISTAKES]]) {
@@ -69,7 +69,7 @@ export function sourceOf(open) {
 function show(place, lane, outcome) {
   const parts = [];
   const add = (title, ...nodes) => parts.push(element("h5", title), ...nodes.filter(Boolean));
-  const { exception, close, frames, origin, problem, sighting } = outcome;
+  const { exception, close, frames, origin, problem, sighting, saw } = outcome;
   if (exception) {
     add("What the script learns", block(`${exception.name}: ${exception.message}`),
       element("p", "The constructor threw this. Nothing was sent, so the server knows nothing of it."));
@@ -78,12 +78,13 @@ function show(place, lane, outcome) {
     const where = origin ? ` Its origin was ${origin}.` : "";
     add("What the script learns", element("p", `An error event that says nothing, and close code 1006 without a reason.${where}`));
   } else if (close) {
-    add("What the script learns", frameList(frames), element("p", `Closed with ${close.code} ${close.reason}.`));
+    add("What the script learns", element("p", `101: the socket is open, and the server picked ${outcome.protocol}.`),
+      block(frames.map(written).join("\n")), element("p", `Then it was closed with ${close.code}, “${close.reason}”.`));
   }
   if (problem) add("The same address, asked without Upgrade", answer(problem.status, problem.code, problem.message), difference(problem, sighting));
   if (sighting) {
     if (sighting.code) add("What the handshake itself was answered", answer(sighting.status, sighting.code, sighting.detail));
-    add("The request, as the server saw it", ...seenRequest(sighting.saw));
+    add("The request, as the server saw it", ...seenRequest(saw ?? sighting.saw));
     add("The line in this server’s log", block(sighting.access_log));
     add("The line of a default Gin logger", block(sighting.gin_log || "Not shown: its secret could not be told apart."));
   }
@@ -105,15 +106,11 @@ function difference(problem, sighting) {
     "Sec-WebSocket-Protocol, so the token went along as a header, and it names no foreign origin.", "hint");
 }
 
-function frameList(frames) {
-  const list = element("ul", "", "frames");
-  list.append(...frames.map(({ out, text }) => {
-    const row = element("li");
-    const { saw, ...frame } = JSON.parse(text);
-    row.append(element("span", out ? "→ sent" : "← received", "hint"), block(JSON.stringify(frame) + (saw ? " and saw: see below" : "")));
-    return row;
-  }));
-  return list;
+/** A frame in one line. What the welcome says of the handshake has a place of its own. */
+function written({ out, text }) {
+  const { saw, ...frame } = JSON.parse(text);
+  if (saw) frame.saw = "as below";
+  return `${out ? "→" : "←"} ${JSON.stringify(frame)}`;
 }
 
 function seenRequest({ method, path, protocol, headers }) {

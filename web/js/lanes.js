@@ -18,7 +18,7 @@ const IN_HEADER = {
 };
 const IN_QUERY = {
   url: "The whole token.",
-  log: "Nothing in this app’s, which names the route. The whole token in any log that has the URL, as Gin’s and most proxies’ do.",
+  log: "Nothing in this app’s, which names the route. The whole token in any log that has the URL, as Gin’s and most proxies’ do, and in this browser’s console when it fails.",
   history: IN_URL_HISTORY,
   referer: `${NO_REFERER} A page that is opened at such a URL can pass it on.`,
 };

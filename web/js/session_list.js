@@ -12,6 +12,7 @@ const rows = new Map(); // id → the session's row. It is kept as long as the s
 let timer = 0;
 let failed = false; // the last look
 let visible = false; // on the screen
+let acting = false; // a login is being ended, perhaps the one that would ask
 
 new IntersectionObserver(([{ isIntersecting }]) => {
   visible = isIntersecting;
@@ -43,7 +44,7 @@ export function markCloseCode(code, reason) {
 
 async function look() {
   clearTimeout(timer);
-  if (!currentSession() || !visible || document.hidden) return again();
+  if (acting || !currentSession() || !visible || document.hidden) return again();
   try {
     const { sessions } = await listSessions();
     if (!currentSession()) return;
@@ -64,6 +65,7 @@ function again() {
 }
 
 async function act(button, work, done) {
+  acting = true;
   try {
     await whileBusy(button, work);
     if (currentSession()) $("sessions-title").focus(); // the button goes away; no other one may slip under the finger
@@ -71,6 +73,7 @@ async function act(button, work, done) {
   } catch (problem) {
     say(problem.sentence);
   }
+  acting = false;
   look();
 }
 
