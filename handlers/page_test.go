@@ -110,6 +110,31 @@ func TestEmbeddedFilesAreServed(t *testing.T) {
 	}
 }
 
+// People copy it into apps of their own, so it knows neither this page nor any other file.
+func TestClientStandsAlone(t *testing.T) {
+	files, err := fs.Glob(web.Files, "js/client/*.js")
+	if err != nil || len(files) != 5 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		content, err := fs.ReadFile(web.Files, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range strings.Split(string(content), "\n") {
+			if strings.HasPrefix(strings.TrimSpace(line), "//") {
+				continue
+			}
+			if _, from, found := strings.Cut(line, ` from "`); found && !strings.HasPrefix(from, "./") {
+				t.Errorf("%s imports %s", file, from)
+			}
+			if regexp.MustCompile(`\b(document|window)\b`).MatchString(line) {
+				t.Errorf("%s needs a page: %s", file, line)
+			}
+		}
+	}
+}
+
 // The server can see more files than the page is made of: its settings, the database.
 func TestNothingElseIsServed(t *testing.T) {
 	app := newApp(t)

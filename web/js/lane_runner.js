@@ -49,6 +49,8 @@ export async function run(lane) {
   }
   if (outcome.close.code !== 1006) return { ...outcome, kind: "opened", verdict: "101, open", sighting: await sight(room) };
   outcome.sighting = await sight(room);
+  // Firefox applies this page's policy to a frame without an origin as if that were a stranger, and lets it send nothing.
+  if (demo && token && !outcome.sighting) return { ...outcome, kind: "refused", verdict: "1006, never sent" };
   outcome.problem = await askWhy(asked, lane.way ?? "", lane.id === "expired" ? lastExpired : token);
   const status = outcome.sighting?.status ?? outcome.problem.status;
   return { ...outcome, kind: "refused", verdict: `1006, refused with ${status}` };

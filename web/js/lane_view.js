@@ -1,6 +1,6 @@
 // Shows the lanes: the code, what came of it, and what the server saw and wrote.
 
-import { currentSession, inWords } from "./client/index.js";
+import { currentSession, handshakeURL, inWords } from "./client/index.js";
 import { $, element } from "./dom.js";
 import { whileBusy } from "./form.js";
 import { demo, run } from "./lane_runner.js";
@@ -80,6 +80,10 @@ function show(place, lane, outcome) {
   } else if (close) {
     add("What the script learns", element("p", `101: the socket is open, and the server picked ${outcome.protocol}.`),
       block(frames.map(written).join("\n")), element("p", `Then it was closed with ${close.code}, “${close.reason}”.`));
+  }
+  if (close?.code === 1006 && !problem) {
+    add("What the server learns", element("p", "Nothing: no handshake came. This browser kept it to itself."));
+    if (lane.by_hand) add("By hand", block(lane.by_hand({ url: handshakeURL("lobby").href })), element("p", "The server answers 403 origin_not_allowed."));
   }
   if (problem) add("The same address, asked without Upgrade", answer(problem.status, problem.code, problem.message), difference(problem, sighting));
   if (sighting) {

@@ -39,6 +39,7 @@ const TICKET_LEFT = {
  * @property {"subprotocol"} [way] what the page's question why has to make up for: no script may set that header
  * @property {boolean} [open_to_all] works without a login
  * @property {boolean} [demo] needs what is there outside release only
+ * @property {(use: {url: string}) => string} [by_hand] a command that shows the same where the browser sends nothing
  * @property {string} [lesson] what to take home, once it has run
  */
 
@@ -134,6 +135,7 @@ export const MISTAKES = [
     open: ({ url, token }) => fromForeignOrigin(url, ["handshake.v1", "bearer." + token]),
     left: IN_HEADER,
     way: "subprotocol",
+    by_hand: ({ url }) => `curl --include --header "Origin: https://elsewhere.example" ${url.replace(/^ws/, "http")}`,
     lesson: "The token was good. The browser names the page’s origin, no script can change it, and the server checks it first.",
   },
   {
