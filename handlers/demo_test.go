@@ -183,6 +183,20 @@ func TestSecretsInOddPlacesAreShortened(t *testing.T) {
 	}
 }
 
+// A header may hold any bytes, and a frame only text.
+func TestWelcomeIsTextWhateverTheHeadersAre(t *testing.T) {
+	app := newApp(t, withDemo)
+	header := bearer(app.login(t, "alice").Token)
+	header.Set("User-Agent", "\xff\xfe")
+	s, r := app.dial(t, "/ws/lobby", header)
+	if s == nil {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	if saw := fmt.Sprint(s.expect(t, "welcome")["saw"]); !strings.Contains(saw, "\uFFFD") {
+		t.Error(saw)
+	}
+}
+
 func TestSightingIsToldOnceAndToNobodyElse(t *testing.T) {
 	app := newApp(t, withDemo)
 	alice, bob := app.login(t, "alice"), app.login(t, "bob")

@@ -236,6 +236,7 @@ joinForm.addEventListener("submit", (event) => {
   history.replaceState(null, "", `#room=${room}`);
   enter(room, way);
   show("room", "text");
+  $("room").scrollIntoView(); // all of it, and not only the field that has the focus
 });
 
 $("leave").addEventListener("click", () => {

@@ -8,6 +8,9 @@ import { MISTAKES, WAYS } from "./lanes.js";
 
 const TELLING = ["Host", "Origin", "Authorization", "Sec-Websocket-Protocol"]; // the headers that this page is about
 const SHORTENED = /([\w-]*…\(\d+ characters\))/;
+// The question comes from the page itself, and not from where the handshake did. It cannot be the same in all.
+const DIFFERENCE = "The question above was answered differently, because it is not quite the same: a fetch may not set " +
+  "Sec-WebSocket-Protocol, so the token went along as a header, and it names no foreign origin.";
 
 const cards = [];
 for (const [list, lanes] of [[$("way-lanes"), WAYS], [$("mistake-lanes"), MISTAKES]]) {
@@ -85,12 +88,17 @@ function show(place, lane, outcome) {
     add("What the server learns", element("p", "Nothing: no handshake came. This browser kept it to itself."));
     if (lane.by_hand) add("By hand", block(lane.by_hand({ url: handshakeURL("lobby").href })), element("p", "The server answers 403 origin_not_allowed."));
   }
-  if (problem) add("The same address, asked without Upgrade", answer(problem.status, problem.code, problem.message), difference(problem, sighting));
+  if (problem) {
+    add("The same address, asked without Upgrade", answer(problem.status, problem.code, problem.message));
+    if (sighting?.status === problem.status) parts.push(element("p", "The handshake itself was answered the same.", "hint"));
+  }
   if (sighting) {
-    if (sighting.code) add("What the handshake itself was answered", answer(sighting.status, sighting.code, sighting.detail));
+    if (sighting.code && sighting.status !== problem.status) {
+      add("What the handshake itself was answered", answer(sighting.status, sighting.code, sighting.detail), element("p", DIFFERENCE, "hint"));
+    }
     add("The request, as the server saw it", ...seenRequest(saw ?? sighting.saw));
     add("The line in this server’s log", block(sighting.access_log));
-    add("The line of a default Gin logger", block(sighting.gin_log || "Not shown: its secret could not be told apart."));
+    add("The line of a default Gin logger", block(sighting.gin_log || "Not shown: its secret could not be told apart."), ginHint(sighting));
   }
   if (lane.lesson) parts.push(element("p", lane.lesson, "lesson"));
   place.replaceChildren(...parts);
@@ -103,11 +111,12 @@ const answer = (status, code, text) => {
   return p;
 };
 
-/** The question comes from the page itself, and not from where the handshake did. It cannot be the same in all. */
-function difference(problem, sighting) {
-  if (!sighting || sighting.status === problem.status) return null;
-  return element("p", "That is another answer, because it is not quite the same question: a fetch may not set " +
-    "Sec-WebSocket-Protocol, so the token went along as a header, and it names no foreign origin.", "hint");
+/** Where the picture is not what a plain app would write, it says so. */
+function ginHint({ status, saw }) {
+  const words = [];
+  if (saw.path.includes("?")) words.push("Gin writes the secret whole: it was shortened for this page.");
+  if (status === 101) words.push("In a plain Gin app the line comes when the socket ends, and says 200, as nobody told Gin of the 101.");
+  return words.length > 0 ? element("p", words.join(" "), "hint") : null;
 }
 
 /** A frame in one line. What the welcome says of the handshake has a place of its own. */
