@@ -2,13 +2,11 @@ package middleware
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,7 +32,7 @@ type Sighting struct {
 
 const (
 	sightingKey  = "sighting"
-	maxSightings = 256 // kept at once; the oldest make room
+	maxSightings = 256 // kept at once; one more, and all are forgotten
 )
 
 // sightingInContext is where the log finds the sighting that a line is about.
@@ -48,7 +46,6 @@ type Witness struct {
 	lines func(io.Writer) slog.Handler
 	mu    sync.Mutex
 	kept  map[string]*Sighting // by room
-	rooms []string             // the oldest first
 }
 
 // NewWitness returns one for an app whose log is written by what lines returns.
@@ -107,12 +104,10 @@ func SawOf(c *gin.Context) any {
 func (w *Witness) keep(room string, s *Sighting) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.rooms = append(slices.DeleteFunc(w.rooms, func(other string) bool { return other == room }), room)
-	w.kept[room] = s
-	if len(w.rooms) > maxSightings {
-		delete(w.kept, w.rooms[0])
-		w.rooms = slices.Delete(w.rooms, 0, 1)
+	if len(w.kept) >= maxSightings {
+		clear(w.kept)
 	}
+	w.kept[room] = s
 }
 
 // Take returns the last handshake into this room, once, and to no other user. It
@@ -129,13 +124,12 @@ func (w *Witness) Take(ctx context.Context, room, userID string) (*Sighting, err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if cmp.Or(s.userID, userID) != userID {
+	if s.userID != "" && s.userID != userID {
 		return nil, models.ErrNotFound
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.kept, room)
-	w.rooms = slices.DeleteFunc(w.rooms, func(other string) bool { return other == room })
 	return s, nil
 }
 
