@@ -13,10 +13,11 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// TestLanesInFirefox: another engine, with words of its own for what a constructor throws.
-func TestLanesInFirefox(t *testing.T) {
-	app := newApp(t, withDemo)
+// Another engine, with words of its own for what a constructor throws.
+func TestFirefox(t *testing.T) {
 	f := newFirefox(t)
+	app := newApp(t, withDemo)
+	app.tick(t)
 	f.call("browsingContext.navigate", map[string]any{"context": f.context, "url": app.url, "wait": "complete"})
 	f.wait(`document.body.dataset.view === "auth"`)
 	f.evaluate(`document.querySelector("#guest-login").click()`)
@@ -33,8 +34,15 @@ func TestLanesInFirefox(t *testing.T) {
 			t.Errorf("%s: %v, want %s:\n%v", id, got, want.verdict, account)
 		}
 	}
+
+	f.call("browsingContext.reload", map[string]any{"context": f.context, "wait": "complete"})
+	f.wait(`document.body.dataset.view === "join" && document.querySelector("#notice").textContent.includes("was kept")`)
 	f.evaluate(`document.querySelector("#join-submit").click()`)
 	f.wait(`document.querySelector("#connection").dataset.state === "open"`)
+	f.evaluate(`document.querySelector("#your-sessions").scrollIntoView()`)
+	f.wait(`document.querySelector("#session-list button") !== null`)
+	f.evaluate(`document.querySelector("#session-list button").click()`)
+	f.wait(`document.body.dataset.view === "auth" && document.querySelector("#notice").textContent.includes("3000, “session ended”: log in again")`)
 }
 
 // firefox is driven by WebDriver BiDi, which it speaks by itself: https://w3c.github.io/webdriver-bidi/

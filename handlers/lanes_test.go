@@ -3,15 +3,19 @@ package handlers_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"example.com/handshake/handlers/hub"
 )
 
 // lanes are what must come of each, by what the browser and the server really did:
@@ -162,7 +166,8 @@ func TestPageIsAccessible(t *testing.T) {
 	for _, theme := range []string{"light", "dark"} {
 		for _, width := range []int64{narrow, 1280} {
 			t.Run(fmt.Sprint(theme, width), func(t *testing.T) {
-				chrome := newChromium(t, newApp(t, withDemo)).allow("/ws/lane-", "/api/")
+				app := newApp(t, withDemo)
+				chrome := newChromium(t, app).allow("/ws/lane-", "/api/")
 				p := chrome.open(chrome.ctx, chromedp.WithNewBrowserContext())
 				p.look(theme, width)
 				check := func(state string) {
@@ -190,6 +195,11 @@ func TestPageIsAccessible(t *testing.T) {
 				p.enter("subprotocol")
 				p.say("Good morning")
 				check("in a room")
+				p.wait(`Math.random = () => 0.9`) // a wait that can be looked at
+				app.hub.EndSessions(slices.Collect(maps.Keys(app.hub.Sockets())), hub.TooSlow)
+				p.wait(`$("#connection").dataset.state === "waiting" && /^Again in 0:0[1-4]$/.test(text("#countdown"))`)
+				check("waiting to come back")
+				p.wait(`$("#connection").dataset.state === "open"`)
 				p.wait(`text("#session-list") || $("#sessions").scrollIntoView()`)
 				p.click("#session-list li > button")
 				p.wait(`view() === "auth" && text("#notice")`)
