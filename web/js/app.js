@@ -8,7 +8,7 @@ import { clearProblem, showProblem, whileBusy } from "./form.js";
 import { demo } from "./lane_runner.js";
 import { updateLanes } from "./lane_view.js";
 import { enter, leave } from "./room.js";
-import { showSessions } from "./session_list.js";
+import { showSessions, whileNobodyLooks } from "./session_list.js";
 import { updateSnippet } from "./snippets.js";
 
 const ROOM = /^[A-Za-z0-9_-]{1,64}$/;
@@ -206,7 +206,7 @@ events.addEventListener("ended", ({ detail: why }) => {
 $("logout").addEventListener("click", async () => {
   leave();
   try {
-    await whileBusy($("logout"), logout);
+    await whileBusy($("logout"), () => whileNobodyLooks(logout));
     setMode("login");
     show("auth", "username");
     notice("You are logged out.");

@@ -10,8 +10,9 @@ const clock = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric
 
 const rows = new Map(); // id → the session's row. It is kept as long as the session, lest the keyboard lose its place.
 let timer = 0;
-let failed = false; // the last look
+let failed = false; // at the last look
 let visible = false; // on the screen
+let looking = Promise.resolve(); // the last look, over or not
 let acting = false; // a login is being ended, perhaps the one that would ask
 
 new IntersectionObserver(([{ isIntersecting }]) => {
@@ -42,7 +43,23 @@ export function markCloseCode(code, reason) {
   for (const row of $("code-rows").children) row.classList.toggle("hit", row.dataset.code === `${code} ${reason}`);
 }
 
-async function look() {
+/** Does what may end the login, while the list asks nothing: an answer that comes too late would be a refusal. */
+export async function whileNobodyLooks(work) {
+  acting = true;
+  try {
+    await looking;
+    return await work();
+  } finally {
+    acting = false;
+    look();
+  }
+}
+
+function look() {
+  looking = ask();
+}
+
+async function ask() {
   clearTimeout(timer);
   if (acting || !currentSession() || !visible || document.hidden) return again();
   try {
@@ -65,16 +82,13 @@ function again() {
 }
 
 async function act(button, work, done) {
-  acting = true;
   try {
-    await whileBusy(button, work);
+    await whileBusy(button, () => whileNobodyLooks(work));
     if (currentSession()) $("sessions-title").focus(); // the button goes away; no other one may slip under the finger
     say(done);
   } catch (problem) {
     say(problem.sentence);
   }
-  acting = false;
-  look();
 }
 
 function say(text) {
