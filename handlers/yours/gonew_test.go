@@ -2,6 +2,9 @@ package yours_test
 
 import (
 	"archive/zip"
+	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -32,39 +35,53 @@ func TestGonewMakesACopy(t *testing.T) {
 func publish(t *testing.T) (folder string) {
 	t.Helper()
 	const version = "v0.1.0"
-	tree := t.TempDir() // what is in the archive
-	inside := filepath.Join(tree, filepath.FromSlash(original)+"@"+version)
-	copyInto(t, inside)
-
+	source := t.TempDir()
+	copyInto(t, source)
+	module, err := os.ReadFile(filepath.Join(source, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	folder = t.TempDir()
 	versions := filepath.Join(folder, filepath.FromSlash(original), "@v")
 	if err := os.MkdirAll(versions, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	module, err := os.ReadFile(filepath.Join(inside, "go.mod"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, content := range map[string]string{
-		"list": version + "\n", version + ".info": `{"Version":"` + version + `"}`, version + ".mod": string(module),
+	for name, content := range map[string][]byte{
+		"list":            []byte(version + "\n"),
+		version + ".info": []byte(`{"Version":"` + version + `"}`),
+		version + ".mod":  module,
+		version + ".zip":  archive(t, source, original+"@"+version),
 	} {
-		if err := os.WriteFile(filepath.Join(versions, name), []byte(content), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(versions, name), content, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	archive, err := os.Create(filepath.Join(versions, version+".zip"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := zip.NewWriter(archive)
-	if err := files.AddFS(os.DirFS(tree)); err != nil {
-		t.Fatal(err)
-	}
-	if err := files.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := archive.Close(); err != nil {
-		t.Fatal(err)
-	}
 	return folder
+}
+
+// archive has the files of a folder below a prefix. It has no folders, which go refuses in a module.
+func archive(t *testing.T, folder, prefix string) []byte {
+	t.Helper()
+	var buffer bytes.Buffer
+	files := zip.NewWriter(&buffer)
+	tree := os.DirFS(folder)
+	err := fs.WalkDir(tree, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(tree, path)
+		if err != nil {
+			return err
+		}
+		file, err := files.Create(prefix + "/" + path)
+		if err != nil {
+			return err
+		}
+		_, err = file.Write(content)
+		return err
+	})
+	if err := errors.Join(err, files.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return buffer.Bytes()
 }
