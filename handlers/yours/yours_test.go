@@ -38,11 +38,11 @@ func copyInto(t *testing.T, folder string) {
 		}
 		target := filepath.Join(folder, strings.TrimPrefix(path, root))
 		switch {
-		case slices.Contains([]string{".git", "data", "node_modules"}, entry.Name()):
+		case entry.IsDir() && slices.Contains([]string{".git", "data", "node_modules"}, entry.Name()):
 			return filepath.SkipDir
 		case entry.IsDir():
 			return os.MkdirAll(target, 0o700)
-		case !entry.Type().IsRegular():
+		case !entry.Type().IsRegular() || entry.Name() == ".git": // which is a file in a worktree
 			return nil
 		}
 		content, err := os.ReadFile(path)
@@ -81,7 +81,7 @@ func needTools(t *testing.T, names ...string) {
 	}
 }
 
-// section is the README's, without its subsections' headings being any border.
+// section is the README's, with its subsections.
 func section(t *testing.T, folder string) string {
 	t.Helper()
 	readme, err := os.ReadFile(filepath.Join(folder, "README.md"))
