@@ -1156,7 +1156,11 @@ func needTool(t *testing.T, err error, install string) {
 
 // ---- Rules for all of the code ----
 
-const module = "example.com/handshake"
+// module is this module's path, which a fork changes.
+var module = func() string {
+	info, _ := debug.ReadBuildInfo()
+	return info.Main.Path
+}()
 
 // sources are the files of each package, tests apart.
 func sources(t *testing.T) map[string][]*ast.File {
@@ -1210,6 +1214,9 @@ func TestImports(t *testing.T) {
 		"github.com/gorilla/":       {"handlers", "handlers/hub"},
 		"gorm.io/":                  {"models"},
 		"github.com/pressly/goose/": {"migrations"},
+	}
+	if module == "" {
+		t.Fatal("the path of this module is not known")
 	}
 	for name, files := range sources(t) {
 		may, known := allowed[name]

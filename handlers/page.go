@@ -51,9 +51,12 @@ var contentTypes = map[string]string{
 	".css":  "text/css; charset=utf-8",
 	".js":   "text/javascript; charset=utf-8",
 	".svg":  "image/svg+xml",
+	".yaml": "application/yaml",
 }
 
 func (p page) index(c *gin.Context) error { return p.serve(c, "index.html") }
+
+func (p page) openAPI(c *gin.Context) error { return p.serve(c, "openapi.yaml") }
 
 func (p page) static(c *gin.Context) error { return p.serve(c, c.Param("path")[1:]) }
 

@@ -87,6 +87,7 @@ func TestEmbeddedFilesAreServed(t *testing.T) {
 		".css":  "text/css; charset=utf-8",
 		".js":   "text/javascript; charset=utf-8",
 		".svg":  "image/svg+xml",
+		".yaml": "application/yaml",
 	}
 	err := fs.WalkDir(web.Files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {

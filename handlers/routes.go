@@ -75,6 +75,7 @@ func New(db *models.DB, h *hub.Hub, o Options) (*App, error) {
 	read := []string{http.MethodGet, http.MethodHead}
 	router.Match(read, "/", handle(pages.index))
 	router.Match(read, "/static/*path", handle(pages.static))
+	router.Match(read, "/openapi.yaml", handle(pages.openAPI))
 	router.Match(read, "/livez", handle(healthy.live))
 	router.Match(read, "/readyz", handle(healthy.ready))
 	api := router.Group("/api", middleware.Deadline(requestLife))

@@ -6,5 +6,5 @@ import "embed"
 
 // Files are all that the app serves as they are. They are served by handlers.page.
 //
-//go:embed index.html app.css why.css favicon.svg js
+//go:embed index.html app.css why.css favicon.svg js openapi.yaml
 var Files embed.FS

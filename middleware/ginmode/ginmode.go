@@ -3,8 +3,9 @@
 // name the setting beside the others that are at fault.
 //
 // Go initialises packages in the order of their import paths, as far as their
-// imports allow. This one imports only os, and sorts before github.com/gin-gonic.
-// In a fork that sorts after it a bad GIN_MODE ends in gin's own panic.
+// imports allow. This one imports only os, and gin much more: net/http, for one, and
+// golang.org/x. Under a module path that sorts after all of those, which begins with w,
+// x, y or z, gin may come first, and a bad GIN_MODE ends in its own panic.
 package ginmode
 
 import "os"
