@@ -78,7 +78,7 @@ func (w *walk) inBrowser(b block) {
 	start := len(w.browser.console.from(0))
 	ctx, cancel := context.WithTimeout(w.browser.ctx, patience)
 	defer cancel()
-	result, err := chromedp.Call(ctx, runtime.Evaluate, runtime.EvaluateParams{Expression: code, ReplMode: true, AwaitPromise: true})
+	result, err := chromedp.Call(ctx, runtime.Evaluate, runtime.EvaluateParams{Expression: code, ReplMode: new(true), AwaitPromise: new(true)})
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -74,7 +74,7 @@ type walk struct {
 
 func newWalk(t *testing.T) *walk {
 	t.Helper()
-	w := &walk{T: t, folder: checkout(t)}
+	w := &walk{T: t, folder: checkout(t), address: "127.0.0.1:0"} // a port that is free, and then that one
 	w.lookForTools()
 	shell := exec.Command("sh")
 	typing, err := shell.StdinPipe()
@@ -157,7 +157,7 @@ func (w *walk) lookForTools() {
 func (w *walk) start(program *exec.Cmd, s *screen) {
 	w.Helper()
 	program.Dir = w.folder
-	program.Env = append(os.Environ(), "ADDR=127.0.0.1:0", "PYTHONUNBUFFERED=1") // as Python writes to a terminal
+	program.Env = append(os.Environ(), "ADDR="+w.address, "PYTHONUNBUFFERED=1") // as Python writes to a terminal
 	program.Stdout, program.Stderr = s, s
 	program.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := program.Start(); err != nil {
@@ -205,7 +205,7 @@ func (w *walk) step(b block) {
 		w.seen = slices.Insert(w.seen, i, b.lang)
 	}
 	b.text = strings.ReplaceAll(b.text, documented, w.address)
-	if w.address == "" && b.lang != "sh" {
+	if w.server == nil && b.lang != "sh" {
 		w.Fatalf("README.md:%d: the server does not run yet", b.line)
 	}
 	name := fileName.FindStringSubmatch(b.text)
