@@ -7,7 +7,7 @@
 // there, and every other into one shell, the second terminal. A log block is what
 // the first terminal shows. A block whose first line is a comment with nothing but
 // a file's name is saved as that file. Other js blocks go into the console of a
-// browser, and the comments in them are what that prints.
+// browser, and a comment in them is what the lines before it print there.
 package readme_test
 
 import (

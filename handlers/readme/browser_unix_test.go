@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"os/exec"
 	"strings"
-	"time"
 
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -61,20 +60,28 @@ func (b *browser) hear(event any) {
 	_, _ = b.console.Write([]byte(strings.Join(words, " ") + "\n"))
 }
 
-// inBrowser types a block into the console and compares what that prints with the comments.
+// inBrowser types the lines up to a comment into the console, and compares what that prints with the comment.
 func (w *walk) inBrowser(b block) {
 	w.Helper()
 	if w.browser == nil {
 		w.openBrowser()
 	}
-	code, shown := "", ""
+	code := ""
 	for line := range strings.Lines(b.text) {
-		if comment, ok := strings.CutPrefix(line, "// "); ok {
-			shown += comment
+		if shown, ok := strings.CutPrefix(line, "// "); ok {
+			w.evaluate(b, code, shown)
+			code = ""
 		} else {
 			code += line
 		}
 	}
+	if code != "" {
+		w.Errorf("README.md:%d: this shows nothing:\n%s", b.line, code)
+	}
+}
+
+func (w *walk) evaluate(b block, code, shown string) {
+	w.Helper()
 	start := len(w.browser.console.from(0))
 	ctx, cancel := context.WithTimeout(w.browser.ctx, patience)
 	defer cancel()
@@ -86,7 +93,7 @@ func (w *walk) inBrowser(b block) {
 		message, _, _ := strings.Cut(thrown.Exception.Description, "\n") // without the stack
 		_, _ = w.browser.console.Write([]byte(message + "\n"))
 	}
-	if !eventually(30*time.Second, func() bool { return matches(shown, w.browser.console.from(start)) }) {
+	if !eventually(patience/6, func() bool { return matches(shown, w.browser.console.from(start)) }) {
 		w.Fatalf("README.md:%d: the console prints\n%s\nand the README has\n%s", b.line, w.browser.console.from(start), shown)
 	}
 }
