@@ -41,8 +41,9 @@ func named(prose string) (all []string) {
 
 func joined(prose string) string { return strings.Join(strings.Fields(prose), " ") }
 
-// aPath is the name of a file or folder, unless it begins as the address of a module does.
+// aPath is the name of a file or folder, unless it begins as an address of a module does, or a package of Go's own.
 var aPath = regexp.MustCompile(`^[\w.-]+(/[\w.-]+)*(/|\.(go|js|mjs|py|sql|html|yaml|yml|md|example|ini|conf)|/[\w-]+)$|^LICENSE$|^Dockerfile$`)
+var aPackage = regexp.MustCompile(`^\w[\w-]*\.[\w.]+/|^encoding/`)
 
 func TestNamedFilesExist(t *testing.T) {
 	blocks, prose := parts(t)
@@ -52,7 +53,7 @@ func TestNamedFilesExist(t *testing.T) {
 			saved[strings.TrimLeft(first, "/# ")] = true
 		}
 	}
-	modules := read(t, "go.sum")
+	modules, ignored := read(t, "go.sum"), read(t, ".gitignore")
 	count := 0
 	for section, text := range prose {
 		if section == recipe {
@@ -61,7 +62,8 @@ func TestNamedFilesExist(t *testing.T) {
 		for line := range strings.Lines(text) {
 			folder := "" // of a row of the map
 			for _, name := range named(line) {
-				if !aPath.MatchString(name) || saved[name] || strings.Contains(modules, name+" ") || strings.Contains(modules, name+"/") {
+				if !aPath.MatchString(name) || aPackage.MatchString(name) || saved[name] ||
+					strings.Contains(ignored, "/"+name+"\n") || strings.Contains(modules, "/"+name) {
 					continue
 				}
 				count++
