@@ -3,14 +3,10 @@
 package readme_test
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -225,6 +221,7 @@ func (w *walk) step(b block) {
 		w.log(b)
 	case b.lang == "http":
 		w.request(b)
+		w.waysInBrowser(b.section)
 	default:
 		w.Errorf("README.md:%d: nothing holds a block of %q", b.line, b.lang)
 	}
@@ -338,41 +335,4 @@ func ginsLog(t *testing.T) string {
 	_ = socket.Close()
 	eventually(patience/6, func() bool { return strings.HasSuffix(written.from(0), "\n") })
 	return written.from(0)
-}
-
-// request sends what an http block has, and expects to be let in.
-func (w *walk) request(b block) {
-	w.Helper()
-	text := strings.NewReplacer("\n", "\r\n", "<jwt>", w.jwt(), "<16 random bytes in base64>", "AAAAAAAAAAAAAAAAAAAAAA==").Replace(b.text)
-	conn, err := net.Dial("tcp", w.address)
-	if err != nil {
-		w.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(patience))
-	_, _ = io.WriteString(conn, text+"\r\n")
-	reply, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil || reply.StatusCode != http.StatusSwitchingProtocols {
-		w.Errorf("README.md:%d: the handshake was answered with %+v (%v)", b.line, reply, err)
-	}
-}
-
-// jwt is one of a user of the test's own.
-func (w *walk) jwt() string {
-	w.Helper()
-	var out struct {
-		AccessToken string `json:"access_token"`
-	}
-	for _, path := range []string{"/api/register", "/api/login"} {
-		reply, err := http.Post("http://"+w.address+path, "application/json", strings.NewReader(`{"username":"walker","password":"correct horse battery"}`))
-		if err != nil {
-			w.Fatal(err)
-		}
-		err = json.NewDecoder(reply.Body).Decode(&out)
-		_ = reply.Body.Close()
-		if err != nil {
-			w.Fatal(err)
-		}
-	}
-	return out.AccessToken
 }
