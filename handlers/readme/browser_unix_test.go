@@ -63,9 +63,6 @@ func (b *browser) hear(event any) {
 // inBrowser types the lines up to a comment into the console, and compares what that prints with the comment.
 func (w *walk) inBrowser(b block) {
 	w.Helper()
-	if w.browser == nil {
-		w.openBrowser()
-	}
 	code := ""
 	for line := range strings.Lines(b.text) {
 		if shown, ok := strings.CutPrefix(line, "// "); ok {
@@ -82,6 +79,9 @@ func (w *walk) inBrowser(b block) {
 
 func (w *walk) evaluate(b block, code, shown string) {
 	w.Helper()
+	if w.browser == nil {
+		w.openBrowser()
+	}
 	start := len(w.browser.console.from(0))
 	ctx, cancel := context.WithTimeout(w.browser.ctx, patience)
 	defer cancel()

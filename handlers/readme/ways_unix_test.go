@@ -44,7 +44,7 @@ func (w *walk) waysInBrowser(section string) {
 		}
 		count++
 		jwt := w.jwt()
-		known := fmt.Sprintf("const url = %q, jwt = %q, ticket = %q", "ws://"+w.address+"/ws/lobby", jwt, w.call("/api/tickets", jwt, `{"room":"lobby"}`)["ticket"])
+		known := fmt.Sprintf("const url = %q, jwt = %q, ticket = %q", "ws://"+w.address+"/ws/table", jwt, w.call("/api/tickets", jwt, `{"room":"table"}`)["ticket"])
 		w.evaluate(block{section: section}, fmt.Sprintf(`{ %s
 			const socket = %s
 			socket.onopen = () => console.log("open")
@@ -53,6 +53,7 @@ func (w *walk) waysInBrowser(section string) {
 	if count != 3 {
 		w.Errorf("there are %d ways for a browser", count)
 	}
+	w.logged = len(w.first.from(0))
 }
 
 // jwt is one of a user of the test's own.
