@@ -221,7 +221,7 @@ func (w *walk) step(b block) {
 		w.log(b)
 	case b.lang == "http":
 		w.request(b)
-		w.waysInBrowser(b.section)
+		w.waysInBrowser(b)
 	default:
 		w.Errorf("README.md:%d: nothing holds a block of %q", b.line, b.lang)
 	}

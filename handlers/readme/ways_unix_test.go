@@ -33,19 +33,19 @@ func (w *walk) request(b block) {
 	}
 }
 
-// waysInBrowser opens each socket of the table.
-func (w *walk) waysInBrowser(section string) {
+// waysInBrowser opens each socket of the table below the block.
+func (w *walk) waysInBrowser(b block) {
 	w.Helper()
 	_, prose := parts(w.T)
 	count := 0
-	for _, code := range named(prose[section]) {
+	for _, code := range named(prose[b.section]) {
 		if !strings.HasPrefix(code, "new WebSocket(url") {
 			continue
 		}
 		count++
 		jwt := w.jwt()
 		known := fmt.Sprintf("const url = %q, jwt = %q, ticket = %q", "ws://"+w.address+"/ws/table", jwt, w.call("/api/tickets", jwt, `{"room":"table"}`)["ticket"])
-		w.evaluate(block{section: section}, fmt.Sprintf(`{ %s
+		w.evaluate(b, fmt.Sprintf(`{ %s
 			const socket = %s
 			socket.onopen = () => console.log("open")
 			socket.onclose = ({ code }) => console.log("closed", code) }`, known, code), "open")
