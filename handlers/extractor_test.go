@@ -9,20 +9,22 @@ import (
 	"github.com/golang-jwt/jwt/v4/request"
 )
 
-// What the library that many people come from really does. These are the
-// extractors of dgrijalva/jwt-go, unchanged.
+// What the library that many people come from really does. The first two extractors
+// are those of dgrijalva/jwt-go, and the third was added by its successor.
 func TestExtractorsOfJWTGo(t *testing.T) {
 	rows := []struct {
 		name, query, header string
 		oauth2, headerOnly  string // what each extractor finds
+		bearer              string
 	}{
-		{"header", "", "Bearer abc", "abc", "abc"},
-		{"header, scheme in another case", "", "bearer abc", "abc", "abc"},
-		{"access_token", "?access_token=abc", "", "abc", ""},
-		{"both", "?access_token=def", "Bearer abc", "abc", "abc"},
-		{"token", "?token=abc", "", "", ""},
-		{"jwt", "?jwt=abc", "", "", ""},
-		{"neither", "", "", "", ""},
+		{"header", "", "Bearer abc", "abc", "abc", "abc"},
+		{"header, scheme in another case", "", "bearer abc", "abc", "abc", "abc"},
+		{"header, another scheme", "", "Basic YTpi", "Basic YTpi", "Basic YTpi", ""},
+		{"access_token", "?access_token=abc", "", "abc", "", ""},
+		{"both", "?access_token=def", "Bearer abc", "abc", "abc", "abc"},
+		{"token", "?token=abc", "", "", "", ""},
+		{"jwt", "?jwt=abc", "", "", "", ""},
+		{"neither", "", "", "", "", ""},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -32,6 +34,7 @@ func TestExtractorsOfJWTGo(t *testing.T) {
 			}{
 				"OAuth2Extractor":              {request.OAuth2Extractor, row.oauth2},
 				"AuthorizationHeaderExtractor": {request.AuthorizationHeaderExtractor, row.headerOnly},
+				"BearerExtractor":              {request.BearerExtractor{}, row.bearer},
 			}
 			for name, extractor := range extractors {
 				r := httptest.NewRequest(http.MethodGet, "/ws/lobby"+row.query, nil)
