@@ -24,6 +24,6 @@ ws.on("close", (code, reason) => console.log("ended:", code, reason.toString()))
 ws.on("unexpected-response", async (request, response) => {
   console.log("refused:", response.statusCode);
   for await (const part of response) console.log(part.toString());
-  request.destroy(); // else the connection is kept, and the program with it
+  response.socket.destroy(); // else the connection is kept, and the program with it
   process.exitCode = 1;
 });
