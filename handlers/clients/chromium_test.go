@@ -14,10 +14,10 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// listenWithChromium runs testdata/browser.js on the app's own page.
-func listenWithChromium(t *testing.T, way, url, credential string) io.Reader {
+// chromium runs the script on the app's own page.
+func chromium(t *testing.T, file, way, url, credential string) io.Reader {
 	t.Helper()
-	script, err := os.ReadFile("testdata/browser.js")
+	script, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

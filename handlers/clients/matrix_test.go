@@ -17,51 +17,48 @@ import (
 
 // listener is a client that shows what it hears, a frame on each line, until it is
 // refused or its connection ends.
-type listener func(t *testing.T, way, url, credential string) io.Reader
+type listener func(t *testing.T, file, way, url, credential string) io.Reader
+
+const (
+	allWays     = "header subprotocol ticket query"
+	browserWays = "subprotocol ticket query" // a page cannot set a header
+)
 
 // clients has every client, and its own words for the two things that go wrong.
 var clients = []struct {
-	name    string
+	file    string
 	listen  listener
 	ways    string
 	refused string
 	ended   string
 }{
-	{"websocket-client", python("websocket_client.py", "websocket"), "header subprotocol ticket query",
-		"Handshake status 401 Unauthorized", "ended: 3000 session ended"},
-	{"websockets", python("websockets_client.py", "websockets"), "header subprotocol ticket query",
-		"HTTP 401", "received 3000 (registered) session ended"},
-	{"ws", node("ws.js"), "header subprotocol ticket query",
-		"refused: 401", "ended: 3000 session ended"},
-	{"wscat", wscat, "header subprotocol ticket query",
-		"error: Unexpected server response: 401", `Disconnected (code: 3000, reason: "session ended")`},
-	{"gorilla", inGo(listenWithGorilla), "header subprotocol ticket query",
-		"websocket: bad handshake", "websocket: close 3000: session ended"},
-	{"coder", inGo(listenWithCoder), "header subprotocol ticket query",
-		"expected handshake response status code 101 but got 401", `status = StatusCode(3000) and reason = "session ended"`},
-	{"curl", curl, "header subprotocol ticket query",
-		"HTTP/1.1 401 Unauthorized", "session ended"},
-	{"Chromium", listenWithChromium, "subprotocol ticket query",
-		"refused: 1006", "ended: 3000 session ended"},
+	{"testdata/websocket_client.py", python("websocket"), allWays, "Handshake status 401 Unauthorized", "ended: 3000 session ended"},
+	{"testdata/websockets_client.py", python("websockets"), allWays, "HTTP 401", "received 3000 (registered) session ended"},
+	{"testdata/ws.js", node, allWays, "refused: 401", "ended: 3000 session ended"},
+	{"testdata/wscat.sh", wscat, allWays, "Unexpected server response: 401", `Disconnected (code: 3000, reason: "session ended")`},
+	{"gorilla_test.go", inGo(listenWithGorilla), allWays, "websocket: bad handshake", "websocket: close 3000: session ended"},
+	{"coder_test.go", inGo(listenWithCoder), allWays, "expected handshake response status code 101 but got 401", `status = StatusCode(3000) and reason = "session ended"`},
+	{"testdata/curl.sh", curl, allWays, "HTTP/1.1 401 Unauthorized", "session ended"},
+	{"testdata/browser.js", chromium, browserWays, "refused: 1006", "ended: 3000 session ended"},
 }
 
 // Each is let in, hears that its session has ended, and is told why the same credential does not let it in again.
 func TestClients(t *testing.T) {
 	for _, client := range clients {
 		for way := range strings.FieldsSeq(client.ways) {
-			t.Run(client.name+"/"+way, func(t *testing.T) {
+			t.Run(filepath.Base(client.file)+"/"+way, func(t *testing.T) {
 				t.Parallel()
 				jwt := login(t)
 				credential := jwt
 				if way == "ticket" {
 					credential = ticket(t, jwt)
 				}
-				lines := bufio.NewReader(client.listen(t, way, "ws://"+address+"/ws/lobby", credential))
+				lines := bufio.NewReader(client.listen(t, client.file, way, "ws://"+address+"/ws/lobby", credential))
 				expectWelcome(t, lines, way)
 				logout(t, jwt)
 				expectWords(t, lines, client.ended)
 
-				again := client.listen(t, way, "ws://"+address+"/ws/lobby", credential)
+				again := client.listen(t, client.file, way, "ws://"+address+"/ws/lobby", credential)
 				expectWords(t, again, client.refused, `"status":401`, `"code":"invalid_token"`, `"detail":"`)
 			})
 		}
@@ -159,8 +156,8 @@ func run(t *testing.T, credential string, environment []string, name string, arg
 	return out
 }
 
-func python(script, module string) listener {
-	return func(t *testing.T, way, url, credential string) io.Reader {
+func python(module string) listener {
+	return func(t *testing.T, file, way, url, credential string) io.Reader {
 		t.Helper()
 		install := "python3 with Debian's package python3-" + module
 		path := "/usr/bin/python3" // the one that has Debian's packages, where there are several
@@ -172,7 +169,7 @@ func python(script, module string) listener {
 		if err != nil {
 			needTool(t, fmt.Errorf("%w: %s", err, output), install)
 		}
-		return run(t, credential, nil, path, filepath.Join("testdata", script), way, url)
+		return run(t, credential, nil, path, file, way, url)
 	}
 }
 
@@ -185,35 +182,33 @@ func nodeModules(t *testing.T, name string) string {
 	return folder
 }
 
-func node(script string) listener {
-	return func(t *testing.T, way, url, credential string) io.Reader {
-		t.Helper()
-		path, err := exec.LookPath("node")
-		needTool(t, err, "Node.js")
-		packages := []string{"NODE_PATH=" + nodeModules(t, "ws")}
-		return run(t, credential, packages, path, filepath.Join("testdata", script), way, url)
-	}
+func node(t *testing.T, file, way, url, credential string) io.Reader {
+	t.Helper()
+	path, err := exec.LookPath("node")
+	needTool(t, err, "Node.js")
+	packages := []string{"NODE_PATH=" + nodeModules(t, "ws")}
+	return run(t, credential, packages, path, file, way, url)
 }
 
 // wscat says how it ended only on a terminal, which script makes.
-func wscat(t *testing.T, way, url, credential string) io.Reader {
+func wscat(t *testing.T, file, way, url, credential string) io.Reader {
 	t.Helper()
 	terminal, err := exec.LookPath("script")
 	needTool(t, err, "the program script, which is part of util-linux")
 	search := "PATH=" + filepath.Join(nodeModules(t, "wscat"), ".bin") + string(os.PathListSeparator) + os.Getenv("PATH")
-	command := fmt.Sprintf("sh %s %s %s", filepath.Join("testdata", "wscat.sh"), way, url)
+	command := fmt.Sprintf("sh %s %s %s", file, way, url)
 	return run(t, credential, []string{search}, terminal, "--quiet", "--return", "--command", command, os.DevNull)
 }
 
-func curl(t *testing.T, way, url, credential string) io.Reader {
+func curl(t *testing.T, file, way, url, credential string) io.Reader {
 	t.Helper()
 	_, err := exec.LookPath("curl")
 	needTool(t, err, "curl")
-	return run(t, credential, nil, "sh", filepath.Join("testdata", "curl.sh"), way, "http"+strings.TrimPrefix(url, "ws"))
+	return run(t, credential, nil, "sh", file, way, "http"+strings.TrimPrefix(url, "ws"))
 }
 
 func inGo(listen func(ctx context.Context, way, url, credential string, out io.Writer)) listener {
-	return func(t *testing.T, way, url, credential string) io.Reader {
+	return func(t *testing.T, _, way, url, credential string) io.Reader {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		t.Cleanup(cancel)

@@ -46,26 +46,23 @@ func TestBackupOfADatabaseInUse(t *testing.T) {
 	base := "http://" + used.address
 	jwt := login(t, http.DefaultClient, base, "alice")
 
-	written, stop, done := 0, make(chan struct{}), make(chan struct{})
-	started := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			ticket(t, http.DefaultClient, base, jwt)
-			if written++; written == 10 {
-				close(started)
-			}
+	backup := exec.CommandContext(t.Context(), "sh", "-e", "-c", snippets(t, "sh")[1])
+	backup.Dir = folder
+	written, done := 0, make(chan error, 1)
+	for ended := false; !ended; {
+		ticket(t, http.DefaultClient, base, jwt)
+		if written++; written == 10 {
+			go func() { done <- backup.Run() }()
 		}
-	}()
-	<-started
-	shell(t, folder, snippets(t, "sh")[1])
-	close(stop)
-	<-done
+		select {
+		case err := <-done:
+			ended = true
+			if err != nil {
+				t.Fatal(err)
+			}
+		default:
+		}
+	}
 	used.kill()
 
 	found, err := filepath.Glob(filepath.Join(folder, "backup-*.db"))
