@@ -1092,55 +1092,6 @@ func TestNoSecretReachesTheLog(t *testing.T) {
 	}
 }
 
-// pythonClient is written as people write it who have a UUID and a token.
-const pythonClient = `
-import sys, uuid
-from websocket import create_connection
-
-ip, port, jwt = sys.argv[1:]
-path = f"ws/{uuid.uuid4()}"
-ws = create_connection(f"ws://{ip}:{port}/{path}", header=[f"Authorization: Bearer {jwt}"], timeout=10)
-print(path)
-print(ws.recv())
-ws.close()
-`
-
-func TestPythonClient(t *testing.T) {
-	const install = "python3 with Debian's package python3-websocket"
-	python := "/usr/bin/python3" // the one that has Debian's packages, where there are several
-	if _, err := os.Stat(python); err != nil {
-		python, err = exec.LookPath("python3")
-		needTool(t, err, install)
-	}
-	output, err := exec.CommandContext(t.Context(), python, "-c", "from websocket import create_connection").CombinedOutput()
-	if err != nil {
-		needTool(t, fmt.Errorf("%w: %s", err, output), install)
-	}
-	p := start(t, t.TempDir())
-	p.register("alice")
-	ip, port, err := net.SplitHostPort(strings.TrimPrefix(p.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	output, err = exec.CommandContext(t.Context(), python, "-c", pythonClient, ip, port, p.login("alice")).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s\n%s", err, output, p.stop())
-	}
-	path, frame, _ := strings.Cut(string(output), "\n")
-	var welcome struct {
-		Type, Room, Via string
-		User            struct{ Username string }
-		Members         []string
-	}
-	if err := json.Unmarshal([]byte(frame), &welcome); err != nil {
-		t.Fatalf("%v: %s", err, frame)
-	}
-	if welcome.Type != "welcome" || "ws/"+welcome.Room != path || welcome.Via != "header" ||
-		welcome.User.Username != "alice" || !slices.Equal(welcome.Members, []string{"alice"}) {
-		t.Errorf("at %s it received %s", path, frame)
-	}
-}
-
 // needTool skips a test on a machine that lacks what it needs. In CI that is a
 // failure, as .ci/run installs all of it.
 func needTool(t *testing.T, err error, install string) {

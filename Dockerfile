@@ -1,0 +1,17 @@
+# The program is static: the image holds it, a folder for its data, and nothing else.
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN CGO_ENABLED=0 go build -trimpath -ldflags=-s -o /out/handshake .
+RUN mkdir -p /out/data
+
+FROM scratch
+COPY --from=build /out/handshake /handshake
+COPY --from=build --chown=65532:65532 --chmod=0700 /out/data /data
+USER 65532:65532
+ENV ADDR=:8080 DATABASE_URL=/data/handshake.db GIN_MODE=release
+EXPOSE 8080
+VOLUME /data
+ENTRYPOINT ["/handshake"]
