@@ -157,7 +157,7 @@ func TestOpenAPIDocumentIsWellFormed(t *testing.T) {
 }
 
 func TestOpenAPIHasEveryRouteAndNoOther(t *testing.T) {
-	app := newApp(t)
+	app := newApp(t, withDemo)
 	var routes []string
 	for _, route := range app.Handler.(*gin.Engine).Routes() {
 		if route.Method != http.MethodHead { // it is GET without the body
@@ -193,7 +193,7 @@ func TestOpenAPIHasEveryCode(t *testing.T) {
 
 // TestOpenAPIHoldsForLiveReplies asks for every answer that the document has, success and failure.
 func TestOpenAPIHoldsForLiveReplies(t *testing.T) {
-	app := newApp(t, func(_ *handlers.Options, o *hub.Options) { o.ConnectionsPerUser, o.Connections = 1, 2 })
+	app := newApp(t, withDemo, func(_ *handlers.Options, o *hub.Options) { o.ConnectionsPerUser, o.Connections = 1, 2 })
 	c := newContract(t, app)
 	alice, loggedIn := app.loginReply(t, "alice")
 	c.hold(t, "POST /api/login", loggedIn)
@@ -203,6 +203,7 @@ func TestOpenAPIHoldsForLiveReplies(t *testing.T) {
 	c.holdPage(t, app)
 	c.holdRefresh(t, app, loggedIn.cookie(t))
 	c.holdSocket(t, app, alice)
+	c.holdDemo(t, app, alice)
 
 	c.hold(t, "GET /api/me", app.get(t, "/api/me", alice.Token))
 	c.hold(t, "GET /api/sessions", app.get(t, "/api/sessions", alice.Token))
@@ -323,6 +324,21 @@ func (c *contract) holdSocket(t *testing.T, app *testApp, alice login) {
 	app.join(t, bob, "lobby")
 	ask("/ws/lobby", app.login(t, "carol")) // 503
 	_ = socket.Close()
+}
+
+// holdDemo asks what the server saw of a handshake, and of one that was refused.
+func (c *contract) holdDemo(t *testing.T, app *testApp, alice login) {
+	const sighting = "GET /api/demo/handshakes/{room}"
+	for _, header := range []http.Header{bearer(alice.Token), {}} {
+		app.dial(t, "/ws/"+lane, header)
+		c.hold(t, sighting, app.get(t, "/api/demo/handshakes/"+lane, alice.Token))
+	}
+	c.hold(t, sighting, app.get(t, "/api/demo/handshakes/"+lane, alice.Token)) // 404
+	expired := app.post(t, "/api/demo/expired-token", alice.Token, nil)
+	var l login
+	expired.into(t, &l)
+	secrets.add(l.Token)
+	c.hold(t, "POST /api/demo/expired-token", expired)
 }
 
 func (c *contract) holdThrottles(t *testing.T, app *testApp) {

@@ -174,6 +174,18 @@ func TestUnchangedFileIsNotSentAgain(t *testing.T) {
 }
 
 // While it drains it is alive, but not to be sent anybody new.
+func TestFileIsSentWhole(t *testing.T) {
+	app := newApp(t)
+	whole := app.get(t, "/static/app.css", "")
+	for _, part := range []string{"bytes=0-1", "bytes=9999999-"} {
+		request := app.request(t, http.MethodGet, "/static/app.css", "", nil)
+		request.Header.Set("Range", part)
+		if r := app.do(t, request); r.status != http.StatusOK || string(r.body) != string(whole.body) {
+			t.Errorf("%s: %d and %d bytes", part, r.status, len(r.body))
+		}
+	}
+}
+
 func TestHealth(t *testing.T) {
 	app := newApp(t)
 	want := func(path string, status int) {

@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 // start builds the program and runs it until it listens.
 func start(folder string) (*exec.Cmd, error) {
 	path := filepath.Join(folder, "handshake.exe") // so that Windows runs it, and nobody else minds
-	if output, err := exec.Command("go", "build", "-o", path, "example.com/handshake").CombinedOutput(); err != nil {
+	if output, err := exec.Command("go", "build", "-o", path, "../..").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, output)
 	}
 	program := exec.Command(path)

@@ -53,7 +53,7 @@ var program = sync.OnceValues(func() (path string, err error) {
 		return "", err
 	}
 	path = filepath.Join(buildFolder, "handshake.exe") // so that Windows runs it, and nobody else minds
-	command := exec.Command("go", "build", "-race="+cmp.Or(built("-race"), "false"), "-o", path, "example.com/handshake")
+	command := exec.Command("go", "build", "-race="+cmp.Or(built("-race"), "false"), "-o", path, "../..")
 	command.Env = append(os.Environ(), "CGO_ENABLED="+built("CGO_ENABLED"))
 	if out, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)

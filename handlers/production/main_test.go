@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	}
 	program = filepath.Join(folder, "handshake.exe") // so that Windows runs it, and nobody else minds
 	code := 1
-	if output, err := exec.Command("go", "build", "-o", program, "example.com/handshake").CombinedOutput(); err != nil {
+	if output, err := exec.Command("go", "build", "-o", program, "../..").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, output)
 	} else {
 		code = m.Run()
