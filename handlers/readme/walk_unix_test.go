@@ -34,7 +34,8 @@ const documented = "127.0.0.1:8080"
 var elsewhere = map[string]string{
 	"Clients":       "../clients",
 	"Make it yours": "../yours",
-	"Production":    "../clients",
+	"Production":    "../production",
+	"Measured":      "../load",
 }
 
 func TestWalkthrough(t *testing.T) {
