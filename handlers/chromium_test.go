@@ -62,6 +62,7 @@ func (c *chromium) isMeantToFail(note string) bool {
 // newChromium starts one. At its end, nothing may have gone wrong on any page.
 func newChromium(t *testing.T, app *testApp) *chromium {
 	t.Helper()
+	skipShort(t)
 	path := findChromium(t)
 	app.tick(t)
 	// The defaults are headless, and without background traffic; the profile is new, and removed at the end.
@@ -84,6 +85,14 @@ func newChromium(t *testing.T, app *testApp) *chromium {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// skipShort leaves browsers out where the same tests have run with them already.
+func skipShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short leaves browsers out")
+	}
 }
 
 func findChromium(t *testing.T) string {

@@ -55,6 +55,7 @@ type firefox struct {
 
 func newFirefox(t *testing.T) *firefox {
 	t.Helper()
+	skipShort(t)
 	path, err := exec.LookPath("firefox-esr")
 	if err != nil {
 		if path, err = exec.LookPath("firefox"); err != nil {
