@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -143,6 +144,25 @@ func TestSlowReaderIsDroppedAndNobodyElseLoses(t *testing.T) {
 	}
 	if !left[bob] {
 		bob.expect(t, "left")
+	}
+}
+
+// With one processor the app reads all of a burst before it writes any of it, unless it takes care.
+func TestBurstEndsNobodyWhoReads(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	app := newAppWithoutRate(t)
+	alice, bob := app.join(t, app.login(t, "alice"), "lobby"), app.join(t, app.login(t, "bob"), "lobby")
+	alice.expect(t, "joined")
+
+	const messages = 2000
+	said := []byte(`{"type":"message","text":"Hello"}`)
+	one := append([]byte{0x81, 0x80 | byte(len(said)), 0, 0, 0, 0}, said...) // with a mask of zeros
+	if _, err := alice.NetConn().Write(bytes.Repeat(one, messages)); err != nil {
+		t.Fatal(err)
+	}
+	for range messages {
+		alice.expect(t, "message")
+		bob.expect(t, "message")
 	}
 }
 

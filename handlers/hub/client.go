@@ -17,6 +17,8 @@ import (
 const (
 	maxQueue   = 256             // frames that may wait for a slow reader
 	maxQueued  = 1 << 20         // bytes that they may have
+	fairQueue  = maxQueue / 4    // frames
+	fairQueued = maxQueued / 4   // or bytes that wait before a sender does
 	keepQueue  = 16              // frames whose place in the queue is kept
 	floodBytes = 256 << 10       // that a message may take beyond its own size: headers, empty frames, pings
 	closeWait  = 5 * time.Second // for the close frame to leave, and be answered
@@ -204,6 +206,22 @@ func (c *client) read() {
 			c.readFailed(err)
 			return
 		}
+		c.letWrite()
+	}
+}
+
+// letWrite waits a little where what was said is still in the sender's own queue, and
+// so in those of the others: a burst must not end members who read, only because
+// their writers had no turn yet.
+func (c *client) letWrite() {
+	for range 20 {
+		c.mu.Lock()
+		ahead := len(c.queue) >= fairQueue || c.queued >= fairQueued
+		c.mu.Unlock()
+		if !ahead {
+			return
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 
