@@ -2,7 +2,10 @@ package handlers_test
 
 import (
 	"fmt"
+	"io/fs"
 	"net/http"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +14,7 @@ import (
 
 	"example.com/handshake/handlers"
 	"example.com/handshake/handlers/hub"
+	"example.com/handshake/web"
 )
 
 func TestBrowsersTalk(t *testing.T) {
@@ -121,6 +125,50 @@ func TestBrowserLogoutClosesTheSessionsSockets(t *testing.T) {
 }
 
 func shortTokens(o *handlers.Options, _ *hub.Options) { o.AccessTokenTTL = 5 * time.Second }
+
+// The other tab has logged out, and this one has heard nothing of it.
+func TestBrowserLogsOutOfWhatHasEnded(t *testing.T) {
+	chrome := newChromium(t, newApp(t)).allow("/api/")
+	first := chrome.device("alice")
+	second := chrome.open(first.ctx)
+	second.wait(`view() === "join"`)
+	first.click("#logout")
+	first.wait(`view() === "auth"`)
+	second.click("#logout")
+	second.wait(`view() === "auth" && text("#notice") === "You are logged out."`)
+	if second.is(`$("#auth").hidden || !$("#account").hidden`) {
+		t.Error("the page cannot be logged in to")
+	}
+}
+
+// What the client's first file shows to those who copy it does what it says.
+func TestClientsExampleWorks(t *testing.T) {
+	source, err := fs.ReadFile(web.Files, "js/client/index.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(source), "//   import ")
+	example, _, found := strings.Cut("//   import "+example, "//\n// What it does")
+	example = strings.ReplaceAll(regexp.MustCompile(`(?m)^//(   )?`).ReplaceAllString(example, ""), "console.log", "logged.push")
+	example = regexp.MustCompile(`import (\{.*\}) from ("[^"]+");`).ReplaceAllString(example, "const $1 = client = await import($2);")
+	if !found || !strings.Contains(example, "await import") {
+		t.Fatalf("there is no example: %s", example)
+	}
+	app := newApp(t)
+	chrome := newChromium(t, app).allow("/api/")
+	bob := chrome.device("bob")
+	bob.enter("subprotocol")
+	app.post(t, "/api/register", "", map[string]string{"username": "alice", "password": password})
+	page := chrome.open(chrome.ctx, chromedp.WithNewBrowserContext())
+	page.wait(`view() === "auth"`)
+	page.do(chromedp.Evaluate[chromedp.Void](`logged = []; client = null; (async () => {` + example + `})().catch((error) => logged.push(String(error))); void 0`))
+	bob.wait(`text("#messages .message .text") === "Good morning"`)
+
+	// Another login on the same page is another user's.
+	app.post(t, "/api/register", "", map[string]string{"username": "carol", "password": password})
+	page.wait(`client.login("carol", "` + password + `").then(() => relogged = client.currentSession().user.username), true`)
+	page.wait(`globalThis.relogged === "carol"`)
+}
 
 func TestBrowserRenewsItsSocket(t *testing.T) {
 	app := newApp(t, shortTokens)

@@ -96,6 +96,9 @@ func TestLanesInRelease(t *testing.T) {
 	alice.click("#run-all")
 	alice.wait(`text("#run-all-status") === "10 lanes done."`)
 	alice.wait(`text("#lane-subprotocol .verdict") === "101, open" && text("#lane-none .outcome").includes("401 no_token")`)
+	for _, lane := range []string{"alone", "foreign"} { // of which the question cannot be the same
+		alice.wait(fmt.Sprintf(`text("#lane-%[1]s .verdict") === "1006, refused" && text("#lane-%[1]s .outcome").includes("answered differently")`, lane))
+	}
 	alice.wait(`!text("body").includes("The line in this server’s log")`)
 }
 
@@ -112,6 +115,7 @@ func TestCopiedSnippetsRun(t *testing.T) {
 		command []string
 	}{
 		"python": {"py", []string{python}},
+		"node":   {"cjs", []string{"node"}},
 		"curl":   {"sh", []string{"sh"}},
 		"go":     {"go", []string{"go", "run"}},
 	} {
@@ -128,12 +132,16 @@ func TestCopiedSnippetsRun(t *testing.T) {
 				missing(t, "this needs Python with websocket-client; on Debian: apt-get install python3-websocket")
 			case language == "curl" && exec.Command("curl", "--version").Run() != nil:
 				missing(t, "this needs curl; on Debian: apt-get install curl")
+			case language == "node":
+				snippet = beforeNode22(t) + snippet
 			}
 			file := filepath.Join(t.TempDir(), "snippet."+run.ending)
 			if err := os.WriteFile(file, []byte(snippet), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			out, err := exec.Command(run.command[0], append(run.command[1:], file)...).CombinedOutput()
+			command := exec.Command(run.command[0], append(run.command[1:], file)...)
+			command.Env = append(os.Environ(), "NODE_PATH="+os.Getenv("HANDSHAKE_NODE_MODULES"))
+			out, err := command.CombinedOutput()
 			if language == "curl" && err != nil && err.Error() == "exit status 28" {
 				err = nil // its time was over, as it was told
 			}
@@ -142,6 +150,26 @@ func TestCopiedSnippetsRun(t *testing.T) {
 			}
 		})
 	}
+}
+
+// beforeNode22 is what the page says to put on top where Node has no WebSocket that takes headers.
+func beforeNode22(t *testing.T) string {
+	t.Helper()
+	version, err := exec.Command("node", "--version").Output()
+	if err != nil {
+		missing(t, "this needs Node.js; on Debian: apt-get install nodejs")
+	}
+	var major int
+	if _, err := fmt.Sscanf(string(version), "v%d.", &major); err != nil {
+		t.Fatal(err)
+	}
+	if major >= 22 {
+		return ""
+	}
+	if _, err := os.Stat(filepath.Join(os.Getenv("HANDSHAKE_NODE_MODULES"), "ws")); err != nil {
+		missing(t, "this needs ws in the node_modules that HANDSHAKE_NODE_MODULES names: npm install ws")
+	}
+	return "const WebSocket = require(\"ws\");\n"
 }
 
 // missing skips a test on a person's machine, and fails it in CI.

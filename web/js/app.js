@@ -60,25 +60,26 @@ events.addEventListener("refreshed", () => {
 
 // Restore a login
 
-async function restore() {
+async function restore(again = false) {
   if (!mayBeLoggedIn()) return show("auth");
   $("restore-again").hidden = true;
   $("restore-status").textContent = "Looking for your login …";
   try {
     await refresh();
-    showLogin("Your login was kept: the page has traded its refresh cookie for a fresh token.", "");
+    showLogin("Your login was kept: the page has traded its refresh cookie for a fresh token.", again ? undefined : "");
   } catch (problem) {
     if (problem.status === 0 || problem.status >= 500) {
       $("restore-status").textContent = problem.sentence;
       $("restore-again").hidden = false;
+      if (again) $("restore-again").focus();
       return;
     }
-    show("auth");
+    show("auth", again ? "username" : undefined);
     if (problem.code === "cross_origin") notice(`${problem.sentence} To check: PUBLIC_URL. This page is ${location.origin}.`);
   }
 }
 
-$("restore-again").addEventListener("click", restore);
+$("restore-again").addEventListener("click", () => restore(true));
 
 // Log in
 
@@ -110,8 +111,9 @@ function holdBack(seconds) {
 }
 
 function letGo() {
+  if (holding) $("auth-submit").disabled = false; // else it may be that it works
   clearInterval(holding);
-  $("auth-submit").disabled = false;
+  holding = 0;
   $("wait-over").textContent = "";
 }
 

@@ -1,6 +1,6 @@
 // Runs a lane, and tells what really happened: to the script, on the wire, and in the server's logs.
 
-import { askWhy, currentSession, handshakeURL, request } from "./client/index.js";
+import { askWhy, currentSession, currentToken, handshakeURL, request } from "./client/index.js";
 
 const PATIENCE = 15_000; // ms
 
@@ -50,10 +50,14 @@ export async function run(lane) {
   if (outcome.close.code !== 1006) return { ...outcome, kind: "opened", verdict: "101, open", sighting: await sight(room) };
   outcome.sighting = await sight(room);
   // Firefox applies this page's policy to a frame without an origin as if that were a stranger, and lets it send nothing.
-  if (demo && token && !outcome.sighting) return { ...outcome, kind: "refused", verdict: "1006, never sent" };
+  if (outcome.origin && outcome.sighting === null) return { ...outcome, kind: "refused", verdict: "1006, never sent" };
   outcome.problem = await askWhy(asked, lane.way ?? "", lane.id === "expired" ? lastExpired : token);
-  const status = outcome.sighting?.status ?? outcome.problem.status;
-  return { ...outcome, kind: "refused", verdict: `1006, refused with ${status}` };
+  return { ...outcome, kind: "refused", verdict: verdictOf(outcome.sighting?.status ?? outcome.problem.status) };
+}
+
+function verdictOf(status) {
+  if (status === 0) return "1006, no answer";
+  return status === 426 ? "1006, refused" : `1006, refused with ${status}`;
 }
 
 /** The browser's own words may have the token in them. */
@@ -65,7 +69,7 @@ function shorten(text, token) {
 export function opened(socket) {
   return new Promise((resolve, reject) => {
     socket.onopen = () => socket.close(1000, "bye");
-    socket.onclose = ({ code }) => (code === 1006 ? reject(new TypeError("The first handshake already failed.")) : resolve());
+    socket.onclose = ({ code }) => (code === 1006 ? reject(new Error("The first handshake already failed.")) : resolve());
   });
 }
 
@@ -73,7 +77,7 @@ let lastExpired = "";
 
 /** A token of this login that ended an hour ago. */
 export async function expiredToken() {
-  const { access_token } = await request("POST", "/api/demo/expired-token", { token: currentSession().token });
+  const { access_token } = await request("POST", "/api/demo/expired-token", { token: currentToken() });
   return (lastExpired = access_token);
 }
 
@@ -98,14 +102,14 @@ function talk(socket, frames) {
   });
 }
 
-/** What the server saw and wrote. It tells once, and only who was there. */
+/** What the server saw and wrote. It tells once, and only who was there. null: it saw nothing; undefined: who knows? */
 async function sight(room) {
   const { token } = currentSession() ?? {};
   if (!demo || !token) return undefined;
   try {
     return await request("GET", `/api/demo/handshakes/${room}`, { token });
-  } catch {
-    return undefined; // then that part stays empty
+  } catch ({ status }) {
+    return status === 404 ? null : undefined;
   }
 }
 

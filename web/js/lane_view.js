@@ -26,13 +26,15 @@ $("run-all").addEventListener("click", ({ currentTarget }) => whileBusy(currentT
 
 /** Called when somebody has logged in or out. */
 export function updateLanes() {
-  const out = !currentSession();
-  for (const { lane, card } of cards) card.querySelector("button").disabled = out && !lane.open_to_all;
+  for (const { lane, card } of cards) card.querySelector("button").disabled = !isOpen(lane);
 }
 
+const isOpen = (lane) => currentSession() !== null || lane.open_to_all === true;
+
 async function runAll() {
-  const mine = cards.filter(({ lane }) => currentSession() || lane.open_to_all);
+  const mine = cards.filter(({ lane }) => isOpen(lane));
   for (const [done, { lane, card }] of mine.entries()) {
+    if (!isOpen(lane)) return ($("run-all-status").textContent = "The login ended meanwhile.");
     $("run-all-status").textContent = `${done + 1} of ${mine.length}: ${lane.title}`;
     await runOne(lane, card);
   }
@@ -60,6 +62,7 @@ async function runOne(lane, card) {
   } catch (problem) { // no ticket, no answer: then there was no handshake to speak of
     verdict.textContent = problem.sentence ?? problem.message;
   }
+  card.querySelector("button").disabled = !isOpen(lane); // the login may have ended meanwhile
 }
 
 /** The code of a lane, as it stands in its file, without what is around it. */
@@ -90,6 +93,7 @@ function show(place, lane, outcome) {
   }
   if (problem) {
     add("The same address, asked without Upgrade", answer(problem.status, problem.code, problem.message));
+    if (!sighting && problem.status === 426) parts.push(element("p", DIFFERENCE, "hint"));
     if (sighting?.status === problem.status) parts.push(element("p", "The handshake itself was answered the same.", "hint"));
   }
   if (sighting) {

@@ -43,10 +43,7 @@ export function leave() {
 
 events.addEventListener("refreshed", () => connection?.renew());
 
-$("reconnect").addEventListener("click", () => {
-  $("text").focus(); // before this button goes away under the reader's hands
-  connection.connect();
-});
+$("reconnect").addEventListener("click", () => connection.connect());
 
 $("say-form").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -138,7 +135,9 @@ function showState(state) {
   clearInterval(ticking);
   $("countdown").textContent = "";
   $("connection").dataset.state = state.name;
-  $("reconnect").hidden = state.name !== "waiting" && state.name !== "closed";
+  const mayReconnect = state.name === "waiting" || state.name === "closed";
+  if (!mayReconnect && document.activeElement === $("reconnect")) $("text").focus(); // it goes away under the reader's hands
+  $("reconnect").hidden = !mayReconnect;
   $("reconnect").textContent = state.name === "closed" ? "Try again" : "Reconnect now";
   if (state.name === "connecting") return setStatus(state.refreshing ? "Fetching a fresh token …" : "Connecting …", "", "");
   if (state.name === "open") return; // the welcome frame says more

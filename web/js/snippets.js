@@ -10,7 +10,7 @@ const ROOM = "lobby";
 
 const SNIPPETS = {
   python: {
-    needs: "It needs: pip install websocket-client.",
+    needs: "It needs websocket-client: Debian’s package python3-websocket, or in a venv pip install websocket-client.",
     text: (url, token) => `from websocket import create_connection
 
 token = "${token}"
@@ -36,7 +36,7 @@ socket.onmessage = ({ data }) => {
 `,
   },
   go: {
-    needs: "It needs: go get github.com/gorilla/websocket.",
+    needs: "It needs, in a new folder: go mod init try && go get github.com/gorilla/websocket.",
     text: (url, token) => `package main
 
 import (

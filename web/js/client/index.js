@@ -8,17 +8,22 @@
 //   await login("alice", "correct horse battery");
 //   const lobby = new Connection({
 //     room: "lobby",
-//     way: "subprotocol",                     // or "ticket"
-//     onState: (state) => console.log(state), // connecting, open, waiting (until when), closed (and why)
-//     onFrame: (frame) => {
-//       console.log(frame);                   // welcome, message, joined, left, …
+//     way: "subprotocol",   // or "ticket"
+//     onState: (state) => { // connecting, open, waiting (until when), closed (and why)
+//       console.log(state);
+//       if (state.name === "open") lobby.send("Good morning");
+//     },
+//     onFrame: (frame) => { // welcome, message, joined, left, …
+//       console.log(frame);
 //       if (frame.type === "expiring") refresh().catch(() => {});
 //     },
 //   });
 //   events.addEventListener("refreshed", () => lobby.renew()); // a fresh token for the connection that is open
-//   events.addEventListener("ended", ({ detail }) => console.log("log in again:", detail));
+//   events.addEventListener("ended", ({ detail }) => {
+//     lobby.leave();
+//     console.log("log in again:", detail);
+//   });
 //   lobby.connect();
-//   lobby.send("Good morning");
 //
 // What it does without being told:
 // - session.js holds the token in memory only, and trades the refresh cookie for a new one before it ends.
@@ -33,6 +38,6 @@
 export { countdown, inWords, Problem, request } from "./api.js";
 export { actionFor, CLOSE_CODES, meaningOf } from "./close_codes.js";
 export {
-  createTicket, currentSession, end, endAllSessions, endSession, events, listSessions, login, logout, mayBeLoggedIn, refresh, register,
+  createTicket, currentSession, currentToken, end, endAllSessions, endSession, events, listSessions, login, logout, mayBeLoggedIn, refresh, register,
 } from "./session.js";
 export { askWhy, Connection, handshakeURL, PROTOCOL } from "./socket.js";

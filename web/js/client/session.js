@@ -47,7 +47,7 @@ export async function logout() {
   } catch (problem) {
     if (problem.code !== "session_ended") throw problem; // else it is over already
   }
-  drop();
+  if (session) drop();
 }
 
 /** Takes note that the server no longer accepts the login. */
@@ -92,14 +92,20 @@ async function endSoon(why) {
   if (session?.id === id) end(why);
 }
 
+/** The token of whoever is logged in. */
+export function currentToken() {
+  if (!session) throw ended("Nobody is logged in here any more.");
+  return session.token;
+}
+
 /** A call in the name of whoever is logged in. A token that is no longer good is replaced once. */
 async function call(method, path, body) {
   try {
-    return await request(method, path, { body, token: session.token });
+    return await request(method, path, { body, token: currentToken() });
   } catch (problem) {
     if (problem.status !== 401) throw problem;
     await refresh();
-    return request(method, path, { body, token: session.token });
+    return request(method, path, { body, token: currentToken() });
   }
 }
 
@@ -148,7 +154,7 @@ const locked = (work) => (navigator.locks ? navigator.locks.request("handshake-r
 async function adopt({ access_token: token, expires_in, session_id: id }) {
   // From here on by this machine's clock, which may be wrong, but runs as fast as the server's.
   const endsAt = Date.now() + expires_in * 1000;
-  const user = session?.user ?? (await request("GET", "/api/me", { token })).user;
+  const user = session?.id === id ? session.user : (await request("GET", "/api/me", { token })).user;
   session = { token, id, user, endsAt };
   remember(id);
   keepFreshAt(endsAt - Math.min(MARGIN, expires_in * 250));

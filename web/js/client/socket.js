@@ -4,7 +4,7 @@
 
 import { Problem, request } from "./api.js";
 import { actionFor } from "./close_codes.js";
-import { createTicket, currentSession, refresh } from "./session.js";
+import { createTicket, currentToken, refresh } from "./session.js";
 
 export const PROTOCOL = "handshake.v1";
 const BASE = 500; // ms: the longest first wait
@@ -42,22 +42,22 @@ export class Connection {
 
   /** Opens now. Also the way to cut a wait short. */
   async connect() {
-    clearTimeout(this.#timer);
-    const attempt = ++this.#attempt;
+    this.leave(); // whatever was open, or on its way
+    const attempt = this.#attempt;
     const stale = () => attempt !== this.#attempt;
     this.onState({ name: "connecting", refreshing: this.#tokenIsUsedUp });
 
-    let address;
+    let address, token;
     try {
       if (this.#tokenIsUsedUp) await refresh();
       this.#tokenIsUsedUp = false;
       address = await handshakeAddress(this.way, this.room);
+      token = currentToken();
     } catch (problem) {
       if (!stale()) this.#refused(problem);
       return;
     }
     if (stale()) return;
-    const { token } = currentSession();
 
     const socket = (this.#socket = new WebSocket(address.url, address.protocols));
     let openedAt = 0;
@@ -88,7 +88,7 @@ export class Connection {
 
   /** Hands the current token to the server, so that the connection lasts as long as that one. */
   renew() {
-    this.#sendFrame({ type: "renew", token: currentSession().token });
+    this.#sendFrame({ type: "renew", token: currentToken() });
   }
 
   /** Leaves for good. No callback comes after this. */
@@ -146,9 +146,9 @@ export function handshakeURL(room) {
 async function handshakeAddress(way, room) {
   const url = handshakeURL(room);
   const protocols = [PROTOCOL];
-  if (way === "subprotocol") protocols.push(`bearer.${currentSession().token}`);
+  if (way === "subprotocol") protocols.push(`bearer.${currentToken()}`);
   if (way === "ticket") url.searchParams.set("ticket", (await createTicket(room)).ticket);
-  if (way === "query") url.searchParams.set("access_token", currentSession().token);
+  if (way === "query") url.searchParams.set("access_token", currentToken());
   return { url, protocols };
 }
 
