@@ -11,8 +11,8 @@ import (
 )
 
 // demo has what the page needs to show how each way in ends. It is mounted
-// outside release alone; a fork that needs none of it deletes this file, what
-// New says of it, and middleware/witness.go and saw.go.
+// outside release alone; a fork that needs none of it deletes Options.Demo, this
+// file, middleware/witness.go and saw.go, and then all that named them.
 type demo struct {
 	witness *middleware.Witness
 	past    *middleware.Bearer // signs what has already expired

@@ -240,6 +240,13 @@ func needTool(t *testing.T, name, install string) {
 	}
 }
 
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // eventually waits for something that another program is about to do.
 func eventually(t *testing.T, done func() bool) {
 	t.Helper()

@@ -1,3 +1,5 @@
+//go:build linux
+
 package production_test
 
 import (
@@ -87,13 +89,6 @@ func run(t *testing.T, folder, name string, args ...string) {
 		_ = command.Wait()
 		_ = log.Close()
 	})
-}
-
-func write(t *testing.T, path, content string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // newSite starts the app as in production, and a proxy before it.

@@ -23,6 +23,9 @@ func TestFirstStart(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(folder, ".env")); err != nil || info.Mode() != 0o600 {
 		t.Errorf(".env is %v (%v)", info, err)
 	}
+	if info, err := os.Stat(filepath.Join(folder, "handshake")); err != nil || info.Mode()&0o001 == 0 {
+		t.Errorf("the unit's user cannot run the program: %v (%v)", info, err)
+	}
 	command := exec.CommandContext(t.Context(), "sh", "-c", "set -a; . ./.env; set +a; exec ./handshake")
 	command.Dir = folder
 	command.Env = []string{"ADDR=127.0.0.1:0", "PATH=" + os.Getenv("PATH")}

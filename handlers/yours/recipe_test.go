@@ -70,7 +70,7 @@ func TestRecipeAddsAFeature(t *testing.T) {
 	}
 	run(t, folder, nil, "go", "vet", "./...")
 	run(t, folder, nil, "go", quick...)
-	run(t, folder, nil, "go", "test", "-run", "OpenAPI", "./handlers")
+	run(t, folder, nil, "go", "test", "-short", "./handlers", "./handlers/hub")
 
 	app := start(t, folder)
 	token := app.login(t)
@@ -82,14 +82,14 @@ func TestRecipeAddsAFeature(t *testing.T) {
 	defer func() { _ = socket.Close() }()
 
 	command := strings.ReplaceAll(shell(t, folder)[1], "127.0.0.1:8080", app.host)
-	run(t, folder, []string{"TOKEN=" + token}, "sh", "-c", command)
+	run(t, folder, []string{"token=" + token}, "sh", "-c", command)
 
 	promised := regexp.MustCompile("is sent `([^`]+)`").FindStringSubmatch(section(t, folder))
 	if frame := nextFrame(t, socket, "note"); promised == nil || frame != promised[1] {
 		t.Errorf("the room was sent %s, and the README has %q", frame, promised)
 	}
 	status, body := app.call(t, http.MethodGet, "/api/rooms/lobby/notes", token, "")
-	if status != http.StatusOK || !strings.Contains(body, `"author":"alice"`) || !strings.Contains(body, `"text":"Buy milk."`) {
+	if status != http.StatusOK || !strings.Contains(body, `"author":"ada"`) || !strings.Contains(body, `"text":"Buy milk."`) {
 		t.Errorf("the notes are %d %s", status, body)
 	}
 	if status, body := app.call(t, http.MethodGet, "/api/rooms/lobby/notes", "", ""); status != http.StatusUnauthorized {
@@ -207,10 +207,10 @@ func (p program) call(t *testing.T, method, path, token, body string) (status in
 	return response.StatusCode, string(text)
 }
 
-// login registers alice and returns her token.
+// login registers ada and returns her token.
 func (p program) login(t *testing.T) (token string) {
 	t.Helper()
-	const body = `{"username":"alice","password":"correct horse battery"}`
+	const body = `{"username":"ada","password":"correct horse battery"}`
 	if status, reply := p.call(t, http.MethodPost, "/api/register", "", body); status != http.StatusCreated {
 		t.Fatalf("%d %s", status, reply)
 	}

@@ -120,7 +120,7 @@ func renamedCopy(t *testing.T) (folder string) {
 	return folder
 }
 
-// Those of handlers take the longest, and name the module in nothing but imports.
+// Those of handlers take the longest: they are run where the recipe has been followed.
 var quick = []string{"test", ".", "./middleware/...", "./migrations", "./models"}
 
 func TestRenamedCopyPassesItsTests(t *testing.T) {

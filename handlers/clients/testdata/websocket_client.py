@@ -27,7 +27,7 @@ try:
     ws = websocket.create_connection(url, **options)
 except websocket.WebSocketBadStatusException as refused:
     print("refused:", refused)
-    # The exception has no body. The same URL without Upgrade answers the error that the handshake got.
+    # Not every version of the library keeps the body. The same URL without Upgrade answers the same error.
     headers = {} if "?" in url else {"Authorization": "Bearer " + credential}
     try:
         urllib.request.urlopen(urllib.request.Request(url.replace("ws", "http", 1), headers=headers))
