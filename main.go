@@ -267,12 +267,12 @@ func (s *settings) releaseFaults(getenv func(string) string) (faults []string) {
 func (s *settings) appOptions(listening, port string, log *slog.Logger) handlers.Options {
 	public := s.publicURL
 	if public == "" {
-		public = listening
+		public = asOrigin(listening)
 	}
 	own := []string{public}
 	if !s.release() {
 		for _, loopback := range []string{"localhost", "127.0.0.1", "[::1]"} {
-			own = append(own, "http://"+loopback+":"+port)
+			own = append(own, asOrigin("http://"+loopback+":"+port))
 		}
 	}
 	key := s.jwtSecret
@@ -300,6 +300,9 @@ func (s *settings) appOptions(listening, port string, log *slog.Logger) handlers
 	}
 	return o
 }
+
+// asOrigin leaves out the port that browsers do not name.
+func asOrigin(address string) string { return strings.TrimSuffix(address, ":80") }
 
 // logLines returns what writes the log, a line at a time.
 func (s *settings) logLines(w io.Writer) slog.Handler {

@@ -878,6 +878,40 @@ func TestShutdownTellsEverySocket(t *testing.T) {
 	}
 }
 
+// Each limit reaches the part of the program that it is for.
+func TestLimitsAreThoseOfTheSettings(t *testing.T) {
+	p := start(t, t.TempDir(), "WS_MESSAGE_BYTES=1000", "WS_MESSAGES_PER_SECOND=7", "WS_CONNECTIONS_PER_USER=1", "WS_CONNECTIONS=2")
+	for _, username := range []string{"alice", "bob", "carol"} {
+		p.register(username)
+	}
+	alice := p.login("alice")
+	socket, _ := p.dial("/ws/lobby", bearer(alice))
+	var welcome struct {
+		Limits struct {
+			MessageBytes      int `json:"message_bytes"`
+			MessagesPerSecond int `json:"messages_per_second"`
+		}
+	}
+	if err := socket.ReadJSON(&welcome); err != nil || welcome.Limits.MessageBytes != 1000 || welcome.Limits.MessagesPerSecond != 7 {
+		t.Errorf("%+v (%v)", welcome, err)
+	}
+	if _, status := p.dial("/ws/lobby", bearer(alice)); status != http.StatusTooManyRequests {
+		t.Errorf("a user's second connection: %d", status)
+	}
+	p.join(p.login("bob"), "lobby")
+	if _, status := p.dial("/ws/lobby", bearer(p.login("carol"))); status != http.StatusServiceUnavailable {
+		t.Errorf("the third connection: %d", status)
+	}
+}
+
+// A browser does not name the port of http, whoever listens there.
+func TestPort80IsNotNamed(t *testing.T) {
+	o := new(settings).appOptions("http://127.0.0.1:80", "80", slog.New(slog.DiscardHandler))
+	if want := []string{"http://127.0.0.1", "http://localhost", "http://127.0.0.1", "http://[::1]"}; !slices.Equal(o.OwnOrigins, want) {
+		t.Errorf("its origins are %q", o.OwnOrigins)
+	}
+}
+
 // Here run is called as main calls it, as a test sees the goroutines of no other process.
 // Some sockets answer the close frame, and some do not.
 func TestShutdownLeavesNoGoroutine(t *testing.T) {

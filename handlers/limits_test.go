@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -149,11 +150,11 @@ func TestSlowReaderIsDroppedAndNobodyElseLoses(t *testing.T) {
 
 // With one processor the app reads all of a burst before it writes any of it, unless it takes care.
 func TestBurstEndsNobodyWhoReads(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	app := newAppWithoutRate(t)
 	alice, bob := app.join(t, app.login(t, "alice"), "lobby"), app.join(t, app.login(t, "bob"), "lobby")
 	alice.expect(t, "joined")
 
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	const messages = 2000
 	said := []byte(`{"type":"message","text":"Hello"}`)
 	one := append([]byte{0x81, 0x80 | byte(len(said)), 0, 0, 0, 0}, said...) // with a mask of zeros
@@ -164,6 +165,20 @@ func TestBurstEndsNobodyWhoReads(t *testing.T) {
 		alice.expect(t, "message")
 		bob.expect(t, "message")
 	}
+}
+
+// A tick comes between what is queued and the writer that takes it.
+func TestTickDoesNotTakeTheIdleForStalled(t *testing.T) {
+	app := newApp(t)
+	s := app.join(t, app.login(t, "alice"), "lobby")
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for range 30 {
+		app.Tick()
+	}
+	app.clock.advance(31 * time.Second) // it is time for a ping
+	app.Tick()
+	app.Tick()
+	s.echo(t)
 }
 
 // joinSlowly opens a socket whose end takes in little as long as nobody reads.

@@ -72,7 +72,9 @@ func (p page) serve(c *gin.Context, name string) error {
 	if name == "js/foreign.js" { // runs in a frame of no origin, to which everything is of another
 		c.Header("Cross-Origin-Resource-Policy", "cross-origin")
 	}
-	c.Request.Header.Del("Range") // for a part that is not there, ServeContent would write an error of its own
+	// ServeContent would write errors of its own, about a part or a version that is not there.
+	c.Request.Header.Del("Range")
+	c.Request.Header.Del("If-Match")
 	http.ServeContent(c.Writer, c.Request, name, time.Time{}, bytes.NewReader(file.content))
 	return nil
 }

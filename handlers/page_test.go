@@ -177,11 +177,11 @@ func TestUnchangedFileIsNotSentAgain(t *testing.T) {
 func TestFileIsSentWhole(t *testing.T) {
 	app := newApp(t)
 	whole := app.get(t, "/static/app.css", "")
-	for _, part := range []string{"bytes=0-1", "bytes=9999999-"} {
+	for _, wish := range [][2]string{{"Range", "bytes=0-1"}, {"Range", "bytes=9999999-"}, {"If-Match", `"other"`}} {
 		request := app.request(t, http.MethodGet, "/static/app.css", "", nil)
-		request.Header.Set("Range", part)
+		request.Header.Set(wish[0], wish[1])
 		if r := app.do(t, request); r.status != http.StatusOK || string(r.body) != string(whole.body) {
-			t.Errorf("%s: %d and %d bytes", part, r.status, len(r.body))
+			t.Errorf("%s: %d and %d bytes", wish, r.status, len(r.body))
 		}
 	}
 }

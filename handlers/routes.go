@@ -77,7 +77,7 @@ func New(db *models.DB, h *hub.Hub, o Options) (*App, error) {
 	router.Match(read, "/static/*path", handle(pages.static))
 	router.Match(read, "/openapi.yaml", handle(pages.openAPI))
 	router.Match(read, "/livez", handle(healthy.live))
-	router.Match(read, "/readyz", handle(healthy.ready))
+	router.Match(read, "/readyz", middleware.Deadline(requestLife), handle(healthy.ready))
 	api := router.Group("/api", middleware.Deadline(requestLife))
 	api.POST("/register", handle(accounts.register))
 	api.POST("/login", handle(logins.login))

@@ -120,7 +120,7 @@ func (s sessions) list(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	sockets := s.hub.Sockets()
+	sockets := s.hub.SocketsOf(who.UserID)
 	list := make([]sessionReply, len(found))
 	for i, session := range found {
 		list[i] = sessionReply{

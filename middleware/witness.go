@@ -57,7 +57,7 @@ func NewWitness(lines func(io.Writer) slog.Handler) *Witness {
 // refuse a handshake or wipe its secrets.
 func (w *Witness) Watch(c *gin.Context) {
 	room := c.Param("room")
-	if room == "" || !hasToken(c.Request.Header, "Upgrade", "websocket") {
+	if c.FullPath() != "/ws/:room" || !hasToken(c.Request.Header, "Upgrade", "websocket") {
 		return
 	}
 	s := &Sighting{Saw: see(c), done: make(chan struct{})}
@@ -129,6 +129,9 @@ func (w *Witness) Take(ctx context.Context, room, userID string) (*Sighting, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.kept[room] != s { // somebody else was told, or there is a later one
+		return nil, models.ErrNotFound
+	}
 	delete(w.kept, room)
 	return s, nil
 }

@@ -30,6 +30,7 @@ func lowPriority(work func() error) (err error) {
 
 var processors sync.Mutex
 
+// addProcessors also means that Go no longer looks whether the limit of a container changes while the program runs.
 func addProcessors(n int) {
 	processors.Lock()
 	defer processors.Unlock()

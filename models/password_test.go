@@ -3,7 +3,9 @@ package models
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/alexedwards/argon2id"
@@ -49,6 +51,21 @@ func TestPassword(t *testing.T) {
 				t.Errorf("%v, %v, want %v", right, err, test.right)
 			}
 		})
+	}
+}
+
+func TestHashingGivesItsProcessorBack(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	var hashing sync.WaitGroup
+	for range 4 {
+		hashing.Go(func() { hashed(t, "correct horse battery") })
+	}
+	hashing.Wait()
+	if err := lowPriority(func() error { panic("a fault") }); err == nil || !strings.Contains(err.Error(), "a fault") {
+		t.Error(err)
+	}
+	if after := runtime.GOMAXPROCS(0); after != before {
+		t.Errorf("there were %d processors, and then %d", before, after)
 	}
 }
 

@@ -27,7 +27,10 @@ type Identity struct {
 }
 
 // Tokens is the store of the tokens table.
-type Tokens struct{ find *sql.Stmt }
+type Tokens struct {
+	find  *sql.Stmt
+	turns chan struct{} // as many as there are connections
+}
 
 // newTokens prepares the one question that every request asks, past gorm, whose
 // reflection would cost more than the question itself.
@@ -40,14 +43,21 @@ func newTokens(ctx context.Context, reader *sql.DB) (Tokens, error) {
 		JOIN sessions s ON s.id = t.session_id AND s.ended_at IS NULL AND s.expires_at > ?
 		JOIN users u ON u.id = t.user_id AND u.disabled_at IS NULL
 		WHERE t.id = +?`)
-	return Tokens{find}, err
+	return Tokens{find, make(chan struct{}, reader.Stats().MaxOpenConnections)}, err
 }
 
 // Find returns whom the token with this id speaks for. ErrNotFound: it was never
 // issued, or its session has ended, or its user is disabled or gone.
 func (s Tokens) Find(ctx context.Context, id string, now time.Time) (Identity, error) {
+	select {
+	case s.turns <- struct{}{}:
+		defer func() { <-s.turns }()
+	case <-ctx.Done():
+		return Identity{}, ctx.Err()
+	}
 	var who Identity
 	// Neither driver needs to be interrupted in a look-up this short, and to be ready for it costs a goroutine.
+	// So the wait is above.
 	err := s.find.QueryRowContext(context.WithoutCancel(ctx), now.UTC(), id).
 		Scan(&who.TokenID, &who.IssuedAt, &who.ExpiresAt, &who.SessionID, &who.UserID, &who.Username)
 	if errors.Is(err, sql.ErrNoRows) {

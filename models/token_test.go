@@ -1,6 +1,7 @@
 package models
 
 import (
+	"context"
 	"errors"
 	"reflect"
 	"strings"
@@ -64,6 +65,19 @@ func TestFindRefuses(t *testing.T) {
 				t.Errorf("another user's token: %v", err)
 			}
 		})
+	}
+}
+
+// Where all connections are busy, who waits for one waits no longer than the request may take.
+func TestFindWaitsNoLongerThanItsRequest(t *testing.T) {
+	db := newDB(t)
+	for range cap(db.Tokens.turns) {
+		db.Tokens.turns <- struct{}{}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := db.Tokens.Find(ctx, "any", noon); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
 	}
 }
 

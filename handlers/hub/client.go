@@ -20,7 +20,7 @@ const (
 	fairQueue  = maxQueue / 4    // frames
 	fairQueued = maxQueued / 4   // or bytes that wait before a sender does
 	keepQueue  = 16              // frames whose place in the queue is kept
-	floodBytes = 256 << 10       // that a message may take beyond its own size: headers, empty frames, pings
+	slackBytes = 32 << 10        // that a message may take beyond its own size: headers, empty frames, pings
 	closeWait  = 5 * time.Second // for the close frame to leave, and be answered
 )
 
@@ -112,6 +112,7 @@ func (c *client) queueLocked(frame []byte) {
 	c.queued += len(frame)
 	if !c.writing {
 		c.writing = true
+		c.stalled = 0
 		go c.write()
 	}
 }
@@ -188,7 +189,7 @@ func (c *client) read() {
 	defer c.readEnds()
 	for {
 		if !c.meter.spent {
-			c.meter.left = c.hub.options.MessageBytes + floodBytes
+			c.meter.left = c.hub.options.MessageBytes + slackBytes
 		}
 		kind, message, err := c.ws.NextReader()
 		if err != nil {
@@ -246,7 +247,10 @@ func (c *client) readEnds() {
 	}
 	c.mu.Lock()
 	c.readDone = true
-	c.ending = true
+	if !c.ending { // what is queued may still go out, but not for ever: the other side may read no more
+		c.ending = true
+		_ = c.conn.SetDeadline(time.Now().Add(closeWait))
+	}
 	over := !c.writing
 	c.mu.Unlock()
 	if over {

@@ -200,6 +200,19 @@ func (h *Hub) Sockets() map[string]int {
 	return sockets
 }
 
+// SocketsOf counts those of one user's sessions.
+func (h *Hub) SocketsOf(userID string) map[string]int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	sockets := map[string]int{}
+	for c := range h.all() {
+		if c.userID == userID {
+			sockets[c.sessionID]++
+		}
+	}
+	return sockets
+}
+
 // EndSessions closes every connection of these sessions.
 func (h *Hub) EndSessions(ids []string, why Closing) {
 	if len(ids) == 0 {

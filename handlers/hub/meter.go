@@ -18,6 +18,9 @@ type meter struct {
 	spent   bool
 }
 
+// floodBytes may follow what was too much, until the other side has heard so.
+const floodBytes = 256 << 10
+
 var errFlood = errors.New("the flood went on")
 
 func (m *meter) Read(p []byte) (int, error) {

@@ -209,11 +209,11 @@ func checkout(t *testing.T) string {
 		switch {
 		case err != nil:
 			return err
-		case name == ".git" || name == "data" || entry.Name() == "node_modules":
+		case entry.IsDir() && (name == ".git" || name == "data" || entry.Name() == "node_modules"):
 			return fs.SkipDir
 		case entry.IsDir():
 			return os.MkdirAll(filepath.Join(folder, name), 0o755)
-		case name == ".env" || !entry.Type().IsRegular():
+		case name == ".git" || name == ".env" || !entry.Type().IsRegular():
 			return nil
 		}
 		content, err := os.ReadFile(path)
