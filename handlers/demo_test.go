@@ -206,6 +206,9 @@ func TestSightingIsToldOnceAndToNobodyElse(t *testing.T) {
 	app.dial(t, "/ws/"+lane, bearer(alice.Token))
 	wantProblem(t, app.get(t, at, ""), 401, "no_token")
 	wantProblem(t, app.get(t, at, bob.Token), 404, "not_found")
+	question := app.request(t, http.MethodGet, at, bob.Token, nil)
+	question.Header.Set("Upgrade", "websocket") // which makes no handshake of it
+	wantProblem(t, app.do(t, question), 404, "not_found")
 	app.sight(t, alice, lane)
 	wantProblem(t, app.get(t, at, alice.Token), 404, "not_found")
 }
