@@ -87,8 +87,8 @@ func startAppIn(tb testing.TB, folder string) *server {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return start(tb, path,
-		"ADDR=127.0.0.1:0", "PUBLIC_URL=http://handshake.test", "JWT_SECRET="+secret,
+	return start(tb, path, "GIN_MODE=release", "WS_TOKEN_SOURCES=header,subprotocol,ticket,query",
+		"ADDR=127.0.0.1:0", "PUBLIC_URL=https://handshake.test", "JWT_SECRET="+secret,
 		"DATABASE_URL="+filepath.Join(folder, "load.db"),
 		"WS_CONNECTIONS_PER_USER=20000", "WS_CONNECTIONS=20000", "WS_MESSAGES_PER_SECOND=0")
 }
