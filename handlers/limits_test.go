@@ -174,6 +174,7 @@ func TestTickDoesNotTakeTheIdleForStalled(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for range 30 {
 		app.Tick()
+		time.Sleep(time.Millisecond) // whatever can run, does
 	}
 	app.clock.advance(31 * time.Second) // it is time for a ping
 	app.Tick()
