@@ -95,6 +95,17 @@ func TestFloodEndsItsConnectionAlone(t *testing.T) {
 	bob.echo(t)
 }
 
+func TestBurstOfTwiceTheRateIsHeard(t *testing.T) {
+	app := newApp(t, func(_ *handlers.Options, o *hub.Options) { o.MessagesPerSecond = 10 })
+	s := app.join(t, app.login(t, "alice"), "lobby")
+	for range 20 {
+		s.send(t, frame{"type": "message", "text": "x"})
+	}
+	for range 20 {
+		s.expect(t, "message")
+	}
+}
+
 // They carry nothing, so no limit on size meets them, and no message ever ends.
 func TestEmptyContinuationsEndTheConnection(t *testing.T) {
 	app := newApp(t)
