@@ -6,9 +6,12 @@ import (
 	"sync"
 )
 
-// lowPriority runs work in a thread that gives way to the others, so that those who talk do not wait for
-// those who log in. Go lets a goroutine keep its processor for 10 ms, whatever its thread's priority, so
-// there is one more of them meanwhile.
+// lowPriority runs work, which hashes a password, so that those who talk wait less for those who log in.
+//
+// Its thread gives way to the others while it makes and clears the memory that the hash needs. The passes over
+// that memory are goroutines which argon2 starts itself, and Go runs them in any thread. Go also lets a goroutine
+// keep its processor for 10 ms: so there is one processor more meanwhile, and the system shares the
+// cores out in shorter turns.
 func lowPriority(work func() error) (err error) {
 	addProcessors(1)
 	defer addProcessors(-1)

@@ -2,8 +2,8 @@ package models
 
 import "syscall"
 
-// nice is what the shell's nice adds. The highest, 19, would leave next to nothing beside another
-// program that is busy, and nobody could log in.
+// nice is what the shell's nice adds. The highest, 19, would make a login wait long beside another program
+// that is busy.
 const nice = 10
 
 // lowerPriority is about this thread alone: on Linux each has a priority of its own.
