@@ -180,8 +180,19 @@ func (s sessions) endAll(c *gin.Context) error {
 // confirm tells the sockets of sessions that have ended, and the client.
 func (s sessions) confirm(c *gin.Context, ended ...string) {
 	s.hub.EndSessions(ended, hub.SessionEnded)
-	if slices.Contains(ended, middleware.CurrentSession(c).SessionID) {
+	if slices.Contains(ended, middleware.CurrentSession(c).SessionID) && !s.hasAnotherLogin(c) {
 		s.clearCookie(c)
 	}
 	c.Status(http.StatusNoContent)
+}
+
+// hasAnotherLogin tells whether the cookie is of a login that goes on: somebody has logged in
+// anew in another tab of this browser, which has one cookie for all of them.
+func (s sessions) hasAnotherLogin(c *gin.Context) bool {
+	cookie, err := c.Cookie(refreshCookie)
+	if err != nil {
+		return false
+	}
+	_, err = s.sessions.Owner(c.Request.Context(), cookie, s.now())
+	return err == nil
 }

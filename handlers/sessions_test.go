@@ -124,6 +124,30 @@ func TestLogoutTakesTheCookieBack(t *testing.T) {
 	}
 }
 
+// All tabs of a browser have one cookie, and each can have a login of its own.
+func TestLogoutLeavesTheCookieOfAnotherLogin(t *testing.T) {
+	app := newApp(t)
+	l, r := app.loginReply(t, "alice")
+	_, other := app.loginReply(t, "bob")
+	own, others := r.cookie(t).Value, other.cookie(t).Value
+	logout := func(l login, cookie string) reply {
+		request := app.request(t, http.MethodPost, "/api/logout", l.Token, nil)
+		request.AddCookie(&http.Cookie{Name: "refresh_token", Value: cookie})
+		return app.do(t, request)
+	}
+	if r := logout(l, others); r.status != http.StatusNoContent || r.header.Get("Set-Cookie") != "" {
+		t.Errorf("with another's cookie: %d %v", r.status, r.header)
+	}
+	if r := app.refresh(t, others); r.status != http.StatusOK {
+		t.Errorf("the other login afterwards: %d", r.status)
+	}
+	for name, cookie := range map[string]string{"an ended one of her own": own, "nonsense": "nonsense"} {
+		if r := logout(app.login(t, "alice"), cookie); r.status != http.StatusNoContent || r.cookie(t).MaxAge >= 0 {
+			t.Errorf("with %s: %d %v", name, r.status, r.header)
+		}
+	}
+}
+
 func TestLogoutsAtOnceAreAllConfirmed(t *testing.T) {
 	app := newApp(t)
 	l := app.login(t, "alice")

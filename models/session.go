@@ -75,19 +75,27 @@ func (s Sessions) Start(ctx context.Context, session Session, token Token) error
 	}))
 }
 
+// Owner returns the id of the live session that a refresh token is of, even where it has
+// been exchanged for another. ErrNotFound: there is none.
+func (s Sessions) Owner(ctx context.Context, raw string, now time.Time) (id string, err error) {
+	family, _, _ := strings.Cut(raw, ".")
+	session, err := gorm.G[Session](s.read).Select("id").
+		Where(liveSession, now.UTC()).Where("refresh_family = ?", hash(family)).Take(ctx)
+	return session.ID, translate(err)
+}
+
 // Refresh exchanges a refresh token for the next one, and stores the access token
 // that renew returns: all or nothing. renew also sets when the session expires.
 // ErrNotFound: the token is no good. ErrReused: the session is ended by this.
 func (s Sessions) Refresh(ctx context.Context, raw string, now time.Time, renew func(*Session) (Token, error)) (session Session, next string, err error) {
 	now = now.UTC()
-	family, _, _ := strings.Cut(raw, ".")
-	const ofFamily = "refresh_family = ?"
-	if _, err := gorm.G[Session](s.read).Select("id").Where(ofFamily, hash(family)).Take(ctx); err != nil {
-		return session, "", translate(err) // nonsense does not wait for the writer
+	id, err := s.Owner(ctx, raw, now)
+	if err != nil {
+		return session, "", err // nonsense does not wait for the writer
 	}
 	reused := false
 	err = s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
-		if session, err = gorm.G[Session](tx).Where(liveSession, now).Where(ofFamily, hash(family)).Take(ctx); err != nil {
+		if session, err = gorm.G[Session](tx).Where(liveSession, now).Where("id = ?", id).Take(ctx); err != nil {
 			return err
 		}
 		presented := hash(raw)
@@ -103,6 +111,7 @@ func (s Sessions) Refresh(ctx context.Context, raw string, now time.Time, renew 
 		if err != nil {
 			return err
 		}
+		family, _, _ := strings.Cut(raw, ".")
 		next = session.nextRefreshToken(family)
 		session.PreviousRefreshHash, session.RotatedAt, session.LastUsedAt = &presented, &now, now
 		err = oneRow(gorm.G[Session](tx).Where("id = ? AND refresh_hash = ?", session.ID, presented).Updates(ctx, session))
