@@ -277,7 +277,7 @@ func (s *settings) appOptions(listening, port string, log *slog.Logger) handlers
 	}
 	key := s.jwtSecret
 	if key == nil {
-		log.Warn("JWT_SECRET is not set, so one was made: every token ends when the program does")
+		log.Warn("JWT_SECRET is not set, so one was made: every access token ends when the program does")
 		key = make([]byte, middleware.MinSecretBytes)
 		_, _ = rand.Read(key) // never fails: crypto/rand ends the program instead
 	}
@@ -301,8 +301,13 @@ func (s *settings) appOptions(listening, port string, log *slog.Logger) handlers
 	return o
 }
 
-// asOrigin leaves out the port that browsers do not name.
-func asOrigin(address string) string { return strings.TrimSuffix(address, ":80") }
+// asOrigin returns an address that this program listens on as a browser would name it.
+func asOrigin(address string) string {
+	if named, err := origin(address); err == nil {
+		return named
+	}
+	return address
+}
 
 // logLines returns what writes the log, a line at a time.
 func (s *settings) logLines(w io.Writer) slog.Handler {

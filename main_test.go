@@ -904,11 +904,18 @@ func TestLimitsAreThoseOfTheSettings(t *testing.T) {
 	}
 }
 
-// A browser does not name the port of http, whoever listens there.
-func TestPort80IsNotNamed(t *testing.T) {
-	o := new(settings).appOptions("http://127.0.0.1:80", "80", slog.New(slog.DiscardHandler))
-	if want := []string{"http://127.0.0.1", "http://localhost", "http://127.0.0.1", "http://[::1]"}; !slices.Equal(o.OwnOrigins, want) {
-		t.Errorf("its origins are %q", o.OwnOrigins)
+// A browser writes a host in one way, and does not name the port of http.
+func TestListeningAddressIsNamedAsBrowsersDo(t *testing.T) {
+	for listening, public := range map[string]string{
+		"http://127.0.0.1:80":              "http://127.0.0.1",
+		"http://VM:80":                     "http://vm",
+		"http://[2001:db8:0:0:0:0:0:1]:80": "http://[2001:db8::1]",
+		"http://[fe80::1%eth0]:80":         "http://[fe80::1%eth0]:80", // no browser takes a zone
+	} {
+		o := new(settings).appOptions(listening, "80", slog.New(slog.DiscardHandler))
+		if want := []string{public, "http://localhost", "http://127.0.0.1", "http://[::1]"}; o.PublicURL != public || !slices.Equal(o.OwnOrigins, want) {
+			t.Errorf("%s: it is %s, and its origins are %q", listening, o.PublicURL, o.OwnOrigins)
+		}
 	}
 }
 

@@ -88,6 +88,7 @@ func TestRenewWithAnyOtherTokenCloses(t *testing.T) {
 		{"another session's", func(a *testApp, _ login) string { return a.login(a.t, "alice").Token }, hub.SessionEnded},
 		{"a forged one", func(_ *testApp, l login) string { return l.Token[:len(l.Token)-4] + "AAAA" }, hub.SessionEnded},
 		{"a ticket", func(a *testApp, l login) string { return a.ticket(a.t, l, "lobby") }, hub.SessionEnded},
+		{"one with a line end", func(_ *testApp, l login) string { return l.Token + "\n" }, hub.SessionEnded},
 		{"none", func(*testApp, login) string { return "" }, hub.SessionEnded},
 		{"an expired one", func(a *testApp, l login) string {
 			a.clock.advance(time.Hour)

@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -416,6 +417,24 @@ func TestMalformedHandshakeBurnsNoTicket(t *testing.T) {
 		})
 	}
 	app.wantIn(t, h, "ticket")
+}
+
+func TestHandshakeOfHTTP10IsRefused(t *testing.T) {
+	app := newApp(t)
+	ticket := app.ticket(t, app.login(t, "alice"), "lobby")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(app.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprintf(conn, "GET /ws/lobby?ticket=%s HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", ticket)
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || response.StatusCode != http.StatusBadRequest {
+		t.Fatalf("%v, %v, want 400", response, err)
+	}
+	app.wantIn(t, by("ticket", ticket), "ticket")
 }
 
 // lastReply sends a request after whose reply the server must close the connection.

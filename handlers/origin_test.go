@@ -92,4 +92,10 @@ func TestLogSaysHowToAllowAnOrigin(t *testing.T) {
 	if strings.Contains(string(r.body), "app.example.com") {
 		t.Errorf("the client is told which origins are allowed: %s", r.body)
 	}
+	for _, origins := range [][]string{{"null"}, {""}, {"chrome-extension://abc"}, {"https://a.example", "https://b.example"}} {
+		r := app.wantOut(t, handshake{header: http.Header{"Origin": origins}}, 403, "origin_not_allowed")
+		if line := loggedOf(r); strings.Contains(line, "ALLOWED_ORIGINS") || !strings.Contains(line, "no setting allows") {
+			t.Errorf("%q: logged: %s", origins, line)
+		}
+	}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // BenchmarkGate is the gate's own work for one handshake: find the token, verify
-// it, look up its row. A ticket is not here: it can be spent only once.
+// it, look up its row.
 func BenchmarkGate(b *testing.B) {
 	gin.SetMode(gin.ReleaseMode)
 	db, bearer := newBearer(b)

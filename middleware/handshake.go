@@ -31,6 +31,8 @@ func IsUpgrade(c *gin.Context) bool { return c.GetBool(upgradeKey) }
 func handshakeFault(r *http.Request) string {
 	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
 	switch {
+	case !r.ProtoAtLeast(1, 1):
+		return "A handshake needs HTTP/1.1. In nginx that is proxy_http_version 1.1."
 	case !hasToken(r.Header, "Connection", "upgrade"):
 		return "The header Connection: Upgrade is missing. A proxy in between may have dropped it."
 	case len(r.Header.Values("Sec-WebSocket-Version")) != 1 || r.Header.Get("Sec-WebSocket-Version") != "13":

@@ -8,8 +8,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Recover turns a panic into an error of the request, with the stack. Gin's own
-// prints the request as well, with its query, cookies and subprotocols.
+// Recover turns a panic into an error of the request, with the stack. Gin's own may
+// print the request as well, with its query, cookies and subprotocols.
 func Recover(c *gin.Context) {
 	defer func() {
 		switch cause := recover(); cause {

@@ -15,7 +15,7 @@ import (
 // Refusal is an error that the client is told.
 type Refusal struct {
 	Code       string        // the stable word that a program switches on; package handlers knows its status
-	Detail     string        // one sentence for a person: what is wrong, and what to do
+	Detail     string        // for a person: what is wrong, and what to do
 	Fields     []FieldFault  // the parts of the body that are at fault
 	RetryAfter time.Duration // 0: nothing is said of when to try again
 }

@@ -4,7 +4,7 @@ import "github.com/gin-gonic/gin"
 
 // contentPolicy lets a page load its own files and nothing else, run no script
 // or style that is written into the page, and be framed by nobody.
-const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // SecurityHeaders tells browsers what replies of this app may do. With https, they

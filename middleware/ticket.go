@@ -35,7 +35,7 @@ func FindTicket(tickets models.Tickets, now func() time.Time) gin.HandlerFunc {
 }
 
 // SpendTicket uses up the ticket that the request came in by, if it came in by one.
-// It is the last check before the socket opens: of many with one ticket, one passes.
+// Of many with one ticket, one passes. After it only the seat is taken.
 func SpendTicket(c *gin.Context, tickets models.Tickets, now time.Time) error {
 	raw := c.GetString(ticketKey)
 	if raw == "" {

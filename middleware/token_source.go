@@ -110,7 +110,7 @@ func whyNone(closed, open []string, query url.Values) string {
 	switch {
 	case len(closed) > 0:
 		return "The way in by " + strings.Join(closed, " and ") + " is closed on this server (WS_TOKEN_SOURCES). " + ways
-	case query.Has("token") || query.Has("jwt"):
+	case slices.Contains(open, "query") && (query.Has("token") || query.Has("jwt")):
 		return "There is no credential here: the query parameter is called access_token. " + ways
 	default:
 		return "The handshake brought no credential. " + ways
@@ -135,7 +135,7 @@ func bearerSubprotocol(r *http.Request) (string, error) {
 		raw = token
 	}
 	if raw != "" && !slices.Contains(offered, Subprotocol) {
-		// The token must not be echoed, and a browser that gets no subprotocol back gives up.
+		// The token must not be echoed, and a browser that gets no subprotocol back may give up, as Chrome does.
 		return "", invalidRequest("Offer the subprotocol " + Subprotocol + " beside the bearer. one: it is the one that is selected.")
 	}
 	return raw, nil

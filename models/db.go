@@ -32,7 +32,7 @@ type DB struct {
 	Tickets  Tickets
 	Attempts Attempts
 
-	reader, writer *sql.DB
+	reader, writer, gate *sql.DB // gate: for the look-up of a token alone
 }
 
 // pools are the two ways to the same file. SQLite has one writer at a time: a
@@ -46,14 +46,14 @@ type pools struct{ read, write *gorm.DB }
 // and is to check again, as a file with a rollback journal beside it is not shown before.
 // An error names the file and says what is wrong. A file that check refuses stays as it was.
 func Open(ctx context.Context, path string, check, migrate func(context.Context, *sql.DB) error) (*DB, error) {
-	uri, err := prepareFile(path)
+	file, err := prepareFile(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := inspect(ctx, path, uri, check); err != nil {
+	if err := inspect(ctx, file, check); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	db, err := connect(ctx, uri, migrate)
+	db, err := connect(ctx, uriOf(file), migrate)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -81,7 +81,10 @@ func connect(ctx context.Context, uri string, migrate func(context.Context, *sql
 	if db.Sessions, err = newSessions(ctx, p, db.reader); err != nil {
 		return nil, err
 	}
-	if db.Tokens, err = newTokens(ctx, db.reader); err != nil {
+	if _, db.gate, err = pool(uri+"?"+readConnection, max(4, runtime.NumCPU())); err != nil {
+		return nil, err
+	}
+	if db.Tokens, err = newTokens(ctx, db.gate); err != nil {
 		return nil, err
 	}
 	db.Tickets, err = newTickets(ctx, p, db.reader, db.writer)
@@ -106,8 +109,9 @@ func pool(dsn string, size int) (*gorm.DB, *sql.DB, error) {
 	return db, connections, nil
 }
 
-// prepareFile makes an empty file where there is none, and returns path as an SQLite URI.
-func prepareFile(path string) (string, error) {
+// prepareFile makes an empty file where there is none, and returns where it really is:
+// beside that, and not beside a link to it, SQLite has its other files.
+func prepareFile(path string) (file string, err error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return "", err
@@ -119,17 +123,25 @@ func prepareFile(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	uri := filepath.ToSlash(absolute)
-	if uri[0] != '/' { // C:/…
-		uri = "/" + uri
+	if err := f.Close(); err != nil {
+		return "", err
 	}
-	return "file://" + (&url.URL{Path: uri}).EscapedPath(), f.Close()
+	return filepath.EvalSymlinks(absolute)
+}
+
+// uriOf returns the file as an SQLite URI.
+func uriOf(file string) string {
+	path := filepath.ToSlash(file)
+	if path[0] != '/' { // C:/…
+		path = "/" + path
+	}
+	return "file://" + (&url.URL{Path: path}).EscapedPath()
 }
 
 // inspect shows the file to check and changes nothing about it, which opening it
 // for writing would: that sets the journal mode.
-func inspect(ctx context.Context, path, uri string, check func(context.Context, *sql.DB) error) error {
-	f, err := os.Open(path)
+func inspect(ctx context.Context, file string, check func(context.Context, *sql.DB) error) error {
+	f, err := os.Open(file)
 	if err != nil {
 		return err
 	}
@@ -139,14 +151,14 @@ func inspect(ctx context.Context, path, uri string, check func(context.Context, 
 	if n, _ := io.ReadFull(f, header); n > 0 && string(header) != magic {
 		return errors.New("this is not an SQLite database")
 	}
-	if exists(path + "-journal") {
-		return nil // reading would roll it back; migrate checks, once that is done
+	if exists(file + "-journal") {
+		return nil // half a change may be in the file; migrate checks, once it is rolled back
 	}
 	options := "?mode=ro"
-	if !exists(path + "-wal") {
+	if !exists(file + "-wal") {
 		options += "&immutable=1" // no other files are made beside it
 	}
-	db, err := sql.Open(driverName, uri+options)
+	db, err := sql.Open(driverName, uriOf(file)+options)
 	if err != nil {
 		return err
 	}
@@ -168,7 +180,7 @@ func (db *DB) Ping(ctx context.Context) error {
 // Close closes every connection. The file is then complete by itself.
 func (db *DB) Close() error {
 	var errs []error
-	for _, connections := range []*sql.DB{db.reader, db.writer} {
+	for _, connections := range []*sql.DB{db.reader, db.gate, db.writer} {
 		if connections != nil {
 			errs = append(errs, connections.Close())
 		}
@@ -179,7 +191,8 @@ func (db *DB) Close() error {
 // NewID returns random text of 130 bits, for ids and for secrets.
 func NewID() string { return rand.Text() }
 
-// hash is how a secret is stored. A fast hash serves, as what it hashes is random and long.
+// hash is how a secret is stored. A fast hash serves, as a secret is random and long. The names and addresses
+// that it is also used for can be guessed: of these it makes keys of one length, and hides nothing.
 func hash(raw string) string {
 	sum := sha256.Sum256([]byte(raw))
 	return hex.EncodeToString(sum[:])

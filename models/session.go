@@ -15,8 +15,8 @@ import (
 // arrive without ending the session: two tabs can use one at the same time.
 const reuseGrace = 10 * time.Second
 
-// ErrReused means that a refresh token came back that had been exchanged for
-// another. Two people have it, so the session has been ended.
+// ErrReused means that a refresh token came that is of a session, but is not its newest.
+// Two people may have it, so the session has been ended.
 var ErrReused = errors.New("the refresh token was used before")
 
 // Session is one login on one device.

@@ -33,27 +33,30 @@ type Tokens struct {
 }
 
 // newTokens prepares the one question that every request asks, past gorm, whose
-// reflection would cost more than the question itself.
-func newTokens(ctx context.Context, reader *sql.DB) (Tokens, error) {
+// reflection would cost more than the question itself. It has connections of its own.
+func newTokens(ctx context.Context, connections *sql.DB) (Tokens, error) {
 	// With a bare ? in the place of +?, SQLite would think that another value may want another plan, and compile
 	// the statement anew each time.
-	find, err := reader.PrepareContext(ctx, `
+	find, err := connections.PrepareContext(ctx, `
 		SELECT t.id, t.issued_at, t.expires_at, t.session_id, t.user_id, u.username
 		FROM tokens t
 		JOIN sessions s ON s.id = t.session_id AND s.ended_at IS NULL AND s.expires_at > ?
 		JOIN users u ON u.id = t.user_id AND u.disabled_at IS NULL
 		WHERE t.id = +?`)
-	return Tokens{find, make(chan struct{}, reader.Stats().MaxOpenConnections)}, err
+	return Tokens{find, make(chan struct{}, connections.Stats().MaxOpenConnections)}, err
 }
 
 // Find returns whom the token with this id speaks for. ErrNotFound: it was never
 // issued, or its session has ended, or its user is disabled or gone.
 func (s Tokens) Find(ctx context.Context, id string, now time.Time) (Identity, error) {
+	if err := ctx.Err(); err != nil {
+		return Identity{}, translate(err)
+	}
 	select {
 	case s.turns <- struct{}{}:
 		defer func() { <-s.turns }()
 	case <-ctx.Done():
-		return Identity{}, ctx.Err()
+		return Identity{}, translate(ctx.Err())
 	}
 	var who Identity
 	// Neither driver needs to be interrupted in a look-up this short, and to be ready for it costs a goroutine.

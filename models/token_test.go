@@ -76,8 +76,33 @@ func TestFindWaitsNoLongerThanItsRequest(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if _, err := db.Tokens.Find(ctx, "any", noon); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := db.Tokens.Find(ctx, "any", noon); !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
+	}
+}
+
+// Who is let in must not hang on questions that take longer.
+func TestFindWaitsForNoOtherQuestion(t *testing.T) {
+	db := newDB(t)
+	for range db.reader.Stats().MaxOpenConnections {
+		conn, err := db.reader.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+	}
+	found := make(chan error, 1)
+	go func() {
+		_, err := db.Tokens.Find(t.Context(), "any", noon)
+		found <- err
+	}()
+	select {
+	case err := <-found:
+		if !errors.Is(err, ErrNotFound) {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it waits")
 	}
 }
 
