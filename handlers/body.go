@@ -15,13 +15,18 @@ import (
 
 const maxBodyBytes = 4096
 
+var errTooLarge = refusal("content_too_large", "The body is larger than 4 KiB.")
+
 // readBody reads the request's JSON into body, which is a pointer to a struct.
-// It is as strict as it can be: gin's own binding lets another content type,
-// trailing data, repeated members and members in another case through.
+// It is strict: gin's own binding lets another content type, trailing data,
+// repeated members and members in another case through.
 func readBody(c *gin.Context, body any) error {
 	kind, _, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
 	if err != nil || kind != "application/json" {
 		return refusal("unsupported_media_type", "Send the body as Content-Type: application/json.")
+	}
+	if c.Request.ContentLength > maxBodyBytes {
+		return errTooLarge
 	}
 	limited := http.MaxBytesReader(c.Writer, c.Request.Body, maxBodyBytes)
 	err = json.UnmarshalRead(limited, body, json.RejectUnknownMembers(true))
@@ -29,14 +34,14 @@ func readBody(c *gin.Context, body any) error {
 		return nil
 	}
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return refusal("content_too_large", "The body is larger than 4 KiB.")
+		return errTooLarge
 	}
 	return badBody(err)
 }
 
 func badBody(err error) error {
 	told := refusal("invalid_input", "The body is not one JSON object as this call wants it.")
-	if wrong, ok := errors.AsType[*json.SemanticError](err); ok {
+	if wrong, ok := errors.AsType[*json.SemanticError](err); ok && wrong.JSONPointer != "" {
 		detail := "This member has the wrong type."
 		if errors.Is(err, json.ErrUnknownName) {
 			detail = "This call knows no such member."

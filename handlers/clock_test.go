@@ -9,9 +9,7 @@ import (
 	"example.com/handshake/handlers/hub"
 )
 
-// A machine's clock can be set wrong, and right again. What is written down goes by
-// that clock; the heartbeat goes by time.Now's monotonic reading, which no step moves.
-// So only the former is stepped here.
+// A machine's clock can be set wrong, and right again.
 const step = 2 * time.Hour
 
 func TestClockSteppedForwardEndsWhatIsOver(t *testing.T) {

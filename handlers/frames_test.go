@@ -15,7 +15,7 @@ import (
 	"example.com/handshake/handlers/hub"
 )
 
-// newAppWithout sets no limit to the rate of messages.
+// newAppWithoutRate sets no limit to the rate of messages.
 func newAppWithoutRate(t *testing.T) *testApp {
 	return newApp(t, func(_ *handlers.Options, o *hub.Options) { o.MessagesPerSecond = 0 })
 }
@@ -249,6 +249,8 @@ func TestBadFrameIsToldAndTheConnectionStays(t *testing.T) {
 		{"no type", `{"text":"hello"}`, "unknown_type", nil},
 		{"type in another case", `{"Type":"message","text":"hello"}`, "unknown_type", nil},
 		{"a number as text", `{"type":"message","ref":2,"text":7}`, "invalid_frame", 2.0},
+		{"a number as text, and then the ref", `{"type":"message","text":7,"ref":2}`, "invalid_frame", 2.0},
+		{"a number as token", `{"type":"renew","token":7,"ref":"x"}`, "invalid_frame", "x"},
 		{"no text", `{"type":"message","ref":3}`, "invalid_text", 3.0},
 		{"an array", `["message"]`, "invalid_frame", nil},
 		{"a word", `"message"`, "invalid_frame", nil},

@@ -106,6 +106,24 @@ func TestBurstOfTwiceTheRateIsHeard(t *testing.T) {
 	}
 }
 
+// Who only listens may ping as long as it likes, to keep a proxy from closing the connection.
+func TestPingsAreNoFlood(t *testing.T) {
+	app := newAppWithoutRate(t)
+	s := app.join(t, app.login(t, "alice"), "lobby")
+	const pings = 2000
+	pongs := 0
+	s.SetPongHandler(func(string) error { pongs++; return nil })
+	for range pings {
+		if err := s.WriteMessage(websocket.PingMessage, bytes.Repeat([]byte{'x'}, 125)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.echo(t)
+	if pongs != pings {
+		t.Errorf("%d pings had %d pongs", pings, pongs)
+	}
+}
+
 // They carry nothing, so no limit on size meets them, and no message ever ends.
 func TestEmptyContinuationsEndTheConnection(t *testing.T) {
 	app := newApp(t)

@@ -111,6 +111,7 @@ func TestBodiesAreReadStrictly(t *testing.T) {
 		{"text", "text/plain", good, 415, "unsupported_media_type", nil},
 		{"another application", "application/jsonp", good, 415, "unsupported_media_type", nil},
 		{"too large", "application/json", `{"username":"` + strings.Repeat("x", 4096) + `"}`, 413, "content_too_large", nil},
+		{"too large, and wrong from the start", "application/json", "!" + strings.Repeat("x", 4096), 413, "content_too_large", nil},
 		{"too large by what follows", "application/json", good + strings.Repeat(" ", 4096), 413, "content_too_large", nil},
 		{"unknown member", "application/json", `{"username":"someone","admin":true}`, 400, "invalid_input", []string{"admin"}},
 		{"member in another case", "application/json", `{"Username":"someone"}`, 400, "invalid_input", []string{"Username"}},

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	maxQueue   = 256             // frames that may wait for a slow reader
+	maxQueue   = 4096            // frames that may wait for a slow reader
 	maxQueued  = 1 << 20         // bytes that they may have
-	fairQueue  = maxQueue / 4    // frames
+	fairQueue  = 64              // frames
 	fairQueued = maxQueued / 4   // or bytes that wait before a sender does
 	keepQueue  = 16              // frames whose place in the queue is kept
 	slackBytes = 32 << 10        // that a message may take beyond its own size: headers, empty frames, pings
@@ -26,7 +26,7 @@ const (
 
 // client is one connection. It has one goroutine of its own, run. Whoever has
 // something to tell it calls send, which never waits: a writer is started when
-// the queue was empty, writes all that is queued in one system call, and ends
+// none runs, writes all that is queued in one system call, and ends
 // when nothing is left. Control frames go through the same queue, so there is
 // never a second writer.
 type client struct {
@@ -103,7 +103,8 @@ func (c *client) end(why Closing) {
 func (c *client) endLocked(why Closing) {
 	c.ending = true
 	c.queueLocked(why.frame())
-	// The reader goes on until the other side has answered, or this has passed.
+	// The reader goes on until the other side has answered, or this has passed: where
+	// frames cannot be read, always the latter.
 	_ = c.conn.SetDeadline(time.Now().Add(closeWait))
 }
 
@@ -188,9 +189,7 @@ func (c *client) run() {
 func (c *client) read() {
 	defer c.readEnds()
 	for {
-		if !c.meter.spent {
-			c.meter.left = c.hub.options.MessageBytes + slackBytes
-		}
+		c.grantBytes()
 		kind, message, err := c.ws.NextReader()
 		if err != nil {
 			c.readFailed(err)
@@ -208,6 +207,13 @@ func (c *client) read() {
 			return
 		}
 		c.letWrite()
+	}
+}
+
+// grantBytes lets in as many as the next message may have.
+func (c *client) grantBytes() {
+	if !c.meter.spent {
+		c.meter.left = c.hub.options.MessageBytes + slackBytes
 	}
 }
 

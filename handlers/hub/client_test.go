@@ -1,12 +1,32 @@
 package hub_test
 
 import (
+	"errors"
 	"log/slog"
+	"net"
+	"os"
 	"testing"
 	"time"
 
 	"example.com/handshake/handlers/hub"
 )
+
+// Else its seat would be taken for good, and a shutdown would wait for it.
+func TestClientThatReadsNoAnswerIsLetGo(t *testing.T) {
+	t.Parallel()
+	h := hub.New(hub.Options{Connections: 1, ConnectionsPerUser: 1, Now: time.Now})
+	if err := h.Reserve("alice"); err != nil {
+		t.Fatal(err)
+	}
+	in, server := net.Pipe()
+	defer func() { _ = in.Close() }()
+	if err := joinOver(h, server, "alice"); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("join: %v", err)
+	}
+	if err := h.HasSeat("alice"); err != nil {
+		t.Errorf("her seat: %v", err)
+	}
+}
 
 // A client that sends no more, and reads nothing of what is sent to it, is let go
 // though nothing else ends it.

@@ -49,6 +49,7 @@ func (c *client) onPing(payload string) error {
 		c.end(TooManyMessages)
 		return nil
 	}
+	c.grantBytes() // a client that only listens may ping for ever
 	c.send(frame(websocket.PongMessage, []byte(payload)))
 	return nil
 }
@@ -56,6 +57,9 @@ func (c *client) onPing(payload string) error {
 func (c *client) onPong(string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.unanswered > 0 {
+		c.grantBytes()
+	}
 	c.unanswered = 0
 	return nil
 }

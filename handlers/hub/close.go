@@ -2,7 +2,8 @@ package hub
 
 import "github.com/gorilla/websocket"
 
-// Closing is why the server closes a connection, and what a client does then.
+// Closing is why the server closes a connection, and what a client does then. TooManyConnections
+// and Forbidden are not sent here: who is over the limit is refused before, and there are no roles.
 type Closing struct {
 	Code   int
 	Reason string // the text in the close frame

@@ -89,6 +89,8 @@ func New(options Options) *Hub {
 			CheckOrigin: func(*http.Request) bool { return true },
 			// What gorilla has to say is returned, and not written.
 			Error: func(http.ResponseWriter, *http.Request, int, error) {},
+			// Else who reads nothing could keep its seat, and the program from ending.
+			HandshakeTimeout: closeWait,
 			// Small buffers of its own, so that net/http's larger ones are let go.
 			ReadBufferSize:  512,
 			WriteBufferSize: 512,
@@ -100,7 +102,7 @@ func New(options Options) *Hub {
 }
 
 // Join completes the handshake and brings the connection into a room. It returns
-// at once, and the connection is the hub's from here on. Its user must have a seat
+// once the answer has left, and the connection is the hub's from here on. Its user must have a seat
 // by Reserve; where the handshake fails, the seat is released. renew is called by
 // the connection's own goroutine.
 func (h *Hub) Join(w http.ResponseWriter, r *http.Request, room string, member Member, renew Renew) error {

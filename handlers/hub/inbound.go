@@ -45,11 +45,7 @@ func (c *client) obey(text []byte) {
 	var in inFrame
 	// A browser sends half an emoji as \ud83d. It is understood as U+FFFD, the replacement character.
 	if err := json.Unmarshal(text, &in, jsontext.AllowInvalidUTF8(true)); err != nil {
-		if _, isSyntax := errors.AsType[*jsontext.SyntacticError](err); isSyntax {
-			c.end(UnreadableFrame)
-			return
-		}
-		c.refuse(in, "invalid_frame", "A frame is one JSON object whose type and text are strings.")
+		c.onInvalidFrame(text)
 		return
 	}
 	switch in.Type {
@@ -60,6 +56,19 @@ func (c *client) obey(text []byte) {
 	default:
 		c.refuse(in, "unknown_type", "This server knows frames of the types message and renew.")
 	}
+}
+
+// onInvalidFrame looks for the ref, which may stand behind the fault that ended the reading.
+func (c *client) onInvalidFrame(text []byte) {
+	var known struct {
+		Ref jsontext.Value `json:"ref"`
+	}
+	err := json.Unmarshal(text, &known, jsontext.AllowInvalidUTF8(true))
+	if _, isSyntax := errors.AsType[*jsontext.SyntacticError](err); isSyntax {
+		c.end(UnreadableFrame)
+		return
+	}
+	c.refuse(inFrame{Ref: known.Ref}, "invalid_frame", "A frame is one JSON object whose type, text and token are strings.")
 }
 
 // onRenew moves the connection's end to that of a fresh token of the same user and session.

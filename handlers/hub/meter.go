@@ -13,7 +13,7 @@ import (
 type meter struct {
 	net.Conn
 	mute    bool   // what gorilla writes is dropped: what a connection is told goes through its queue
-	left    int64  // bytes that may come before the next message
+	left    int64  // bytes that may come before the next message, or ping
 	tooMany func() // called when they are used up; as many more are then let by, until an answer comes
 	spent   bool
 }

@@ -71,16 +71,7 @@ func joinByPipe(t *testing.T, h *hub.Hub, user string) *pipeClient {
 		t.Fatal(err)
 	}
 	joined := make(chan error, 1)
-	go func() {
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		r.Header = http.Header{
-			"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
-			"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"AAAAAAAAAAAAAAAAAAAAAA=="},
-		}
-		member := hub.Member{UserID: user, Username: user, SessionID: user, ExpiresAt: time.Now().Add(time.Hour)}
-		renew := func(token string) (hub.Member, error) { return renewed(token, member) }
-		joined <- h.Join(hijacked{httptest.NewRecorder(), serverEnd{serverIn, serverOut}}, r, "lobby", member, renew)
-	}()
+	go func() { joined <- joinOver(h, serverEnd{serverIn, serverOut}, user) }()
 	response, err := http.ReadResponse(client.Reader, nil)
 	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatal(response, err)
@@ -89,6 +80,18 @@ func joinByPipe(t *testing.T, h *hub.Hub, user string) *pipeClient {
 		t.Fatal(err)
 	}
 	return client
+}
+
+// joinOver is one who has a seat, and a connection.
+func joinOver(h *hub.Hub, conn net.Conn, user string) error {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header = http.Header{
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
+		"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"AAAAAAAAAAAAAAAAAAAAAA=="},
+	}
+	member := hub.Member{UserID: user, Username: user, SessionID: user, ExpiresAt: time.Now().Add(time.Hour)}
+	renew := func(token string) (hub.Member, error) { return renewed(token, member) }
+	return h.Join(hijacked{httptest.NewRecorder(), conn}, r, "lobby", member, renew)
 }
 
 // renewed knows a token for each way in which a renewal can end.

@@ -45,6 +45,36 @@ func TestSlowRequestIsCutOff(t *testing.T) {
 	app.want(http.StatusOK, http.MethodGet, "/livez", "", nil)
 }
 
+// One core has to bring to everybody what everybody says, and nobody who reads is ended for that.
+func TestManyWhoSpeakAtOnceAreAllHeard(t *testing.T) {
+	app := runApp(t, t.TempDir(), "GOMAXPROCS=1")
+	handshake := app.bearer(app.login("alice"))
+	var peers []*peer
+	for range 500 {
+		peers = append(peers, app.open(handshake))
+	}
+	var listening sync.WaitGroup
+	for _, p := range peers {
+		listening.Go(func() {
+			_ = p.conn.SetReadDeadline(time.Now().Add(time.Minute))
+			for heard := 0; heard < len(peers); {
+				frame, err := p.frame()
+				if err != nil {
+					t.Errorf("after %d messages: %v", heard, err)
+					return
+				}
+				if strings.Contains(string(frame), `"text":"hello"`) {
+					heard++
+				}
+			}
+		})
+	}
+	for _, p := range peers {
+		p.say(`{"type":"message","text":"hello"}`)
+	}
+	listening.Wait()
+}
+
 // drip sends the start, then a little every 200 ms until the connection is closed.
 // It returns what was answered.
 func (s *server) drip(t *testing.T, start, drop string) string {

@@ -186,7 +186,7 @@ $("guest-login").addEventListener("click", async ({ currentTarget }) => {
       await register(username, password);
       await login(username, password);
     });
-    showLogin(`You are ${username}. Nobody knows the password, so this account ends with its login.`);
+    showLogin(`You are ${username}. Nobody knows the password, so nobody can log in to it again.`);
   } catch (problem) {
     $("guest-error").textContent = problem.sentence;
   }
@@ -207,6 +207,7 @@ events.addEventListener("ended", ({ detail: why }) => {
 
 $("logout").addEventListener("click", async () => {
   leave();
+  show("join");
   try {
     await whileBusy($("logout"), () => whileNobodyLooks(logout));
     setMode("login");

@@ -51,6 +51,7 @@ function newCard(lane) {
 }
 
 async function runOne(lane, card) {
+  if (card.querySelector("button").getAttribute("aria-busy")) return; // it runs already
   const verdict = card.querySelector(".verdict");
   verdict.textContent = "";
   card.dataset.kind = "";
@@ -61,6 +62,7 @@ async function runOne(lane, card) {
     show(card.querySelector(".outcome"), lane, outcome);
   } catch (problem) { // no ticket, no answer: then there was no handshake to speak of
     verdict.textContent = problem.sentence ?? problem.message;
+    card.querySelector(".outcome").hidden = true; // of a run before this one
   }
   card.querySelector("button").disabled = !isOpen(lane); // the login may have ended meanwhile
 }
@@ -111,7 +113,7 @@ function show(place, lane, outcome) {
 
 const answer = (status, code, text) => {
   const p = element("p", "", "answer");
-  p.append(element("strong", `${status} ${code}`), ` ${text}`);
+  p.append(element("strong", status === 0 ? code : `${status} ${code}`), ` ${text}`);
   return p;
 };
 
@@ -127,7 +129,7 @@ function ginHint({ status, saw }) {
 function written({ out, text }) {
   const { saw, ...frame } = JSON.parse(text);
   if (saw) frame.saw = "as below";
-  return `${out ? "→" : "←"} ${JSON.stringify(frame)}`;
+  return `${out ? "→" : "←"}\u00a0${JSON.stringify(frame)}`;
 }
 
 function seenRequest({ method, path, protocol, headers }) {

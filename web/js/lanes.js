@@ -56,7 +56,7 @@ export const WAYS = [
   {
     id: "header",
     title: "Header",
-    about: "Where every other request has its token, and what works in Postman. A browser’s constructor has no place for it.",
+    about: "Where other requests have their token, and what works in Postman. A browser’s constructor has no place for it.",
     open: ({ url, token }) => new WebSocket(url, { headers: { Authorization: "Bearer " + token } }),
     left: NOTHING_SENT,
     lesson: "The second argument is a list of subprotocols. An object is turned into text, and that is no subprotocol.",
@@ -64,7 +64,7 @@ export const WAYS = [
   {
     id: "subprotocol",
     title: "Subprotocol",
-    about: "The one header that a page can fill is the list of subprotocols. The token rides there, and the server picks the other entry.",
+    about: "What a page can give beside the address is a list of subprotocols, which goes out in a header. The token rides there, and the server picks the other entry.",
     open: ({ url, token }) => new WebSocket(url, ["handshake.v1", "bearer." + token]),
     left: IN_HEADER,
     way: "subprotocol",
@@ -82,7 +82,7 @@ export const WAYS = [
   {
     id: "query",
     title: "Query",
-    about: "The token itself in the address. It works everywhere, and it leaks: look at the line that a default Gin logger writes.",
+    about: "The token itself in the address. Every client can do that, and it leaks: a default Gin logger writes the whole address down.",
     open: ({ url, token }) => new WebSocket(url + "?access_token=" + token, "handshake.v1"),
     left: IN_QUERY,
   },
@@ -100,7 +100,7 @@ export const MISTAKES = [
   {
     id: "alone",
     title: "Bearer subprotocol alone",
-    about: "The server must pick one of the offered subprotocols, or the browser gives up. It will not pick, and so echo, your token.",
+    about: "Where the server picks none of the offered subprotocols, Chrome gives up. And it will not pick, and so echo, your token.",
     open: ({ url, token }) => new WebSocket(url, ["bearer." + token]),
     left: IN_HEADER,
     way: "subprotocol",

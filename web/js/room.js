@@ -119,13 +119,14 @@ const LET_IN = {
   query: "The server found your token in the address.",
 };
 
-/** Marks an unacknowledged message, and puts its text back into the empty field: nothing typed gets lost. */
+/** Moves an unacknowledged message up among the others, and its text back into the empty field: nothing typed gets lost. */
 function giveBack(ref, note) {
   const row = pending.get(ref);
   if (!row) return;
   pending.delete(ref);
   row.querySelector(".note").textContent = note;
   row.classList.add("failed");
+  append($("messages"), row);
   $("text").value ||= row.querySelector(".text").textContent;
 }
 
@@ -169,7 +170,7 @@ function explain({ code, reason, action, problem }) {
     `${location.origin}), WS_TOKEN_SOURCES, and the proxies on the way.`;
 }
 
-// The token that the connection has by now is the page's newest: it came by the handshake, or by renew.
+// The token that the connection has is the page's newest: it came by the handshake, or comes by renew.
 const showTokenLeft = () => showCountdown("Token ends in", currentSession().endsAt);
 
 function showCountdown(label, until) {

@@ -3,8 +3,8 @@
 // It knows nothing of the page: states and frames go out through two callbacks.
 
 import { Problem, request } from "./api.js";
-import { actionFor } from "./close_codes.js";
-import { createTicket, currentToken, refresh } from "./session.js";
+import { actionFor, meaningOf } from "./close_codes.js";
+import { createTicket, currentSession, currentToken, end, refresh } from "./session.js";
 
 export const PROTOCOL = "handshake.v1";
 const BASE = 500; // ms: the longest first wait
@@ -51,8 +51,8 @@ export class Connection {
     try {
       if (this.#tokenIsUsedUp) await refresh();
       this.#tokenIsUsedUp = false;
-      address = await handshakeAddress(this.way, this.room);
       token = currentToken();
+      address = await handshakeAddress(this.way, this.room);
     } catch (problem) {
       if (!stale()) this.#refused(problem);
       return;
@@ -67,6 +67,7 @@ export class Connection {
       const frame = JSON.parse(data);
       if (frame.type === "welcome") this.onState({ name: "open" });
       this.onFrame(frame);
+      if (frame.type === "welcome" && currentSession() && currentToken() !== token) this.renew(); // refreshed on the way
     };
     socket.onclose = async ({ code, reason }) => {
       if (stale()) return;
@@ -123,6 +124,7 @@ export class Connection {
     if (!state.action.endsWith("reconnect")) {
       this.#riddles = 0;
       this.onState({ name: "closed", ...state });
+      if (state.action === "log in again") end(meaningOf(state.code, state.reason));
       return;
     }
     if (state.action.startsWith("refresh")) this.#tokenIsUsedUp = true;
@@ -174,6 +176,7 @@ export async function askWhy(url, way, token) {
 
 /** What to do about a handshake that the server refused: never try again what cannot succeed. */
 function actionForRefusal({ status, code }) {
+  if (code === "session_ended") return "log in again";
   if (status === 0 || status === 426 || status === 429 || status >= 500) return "back off, reconnect";
   // Whether the login is over as well, only a refresh can tell: a server that was given a new key knows no old token.
   if (code === "token_expired" || code === "invalid_token") return "refresh, reconnect";
