@@ -170,6 +170,29 @@ func TestClientsExampleWorks(t *testing.T) {
 	page.wait(`globalThis.relogged === "carol"`)
 }
 
+// A login that is over is no reason to come back, and whoever copied the client is told of it.
+func TestClientStopsWithoutALogin(t *testing.T) {
+	app := newApp(t)
+	chrome := newChromium(t, app).allow("/api/")
+	page := chrome.open(chrome.ctx, chromedp.WithNewBrowserContext())
+	page.wait(`view() === "auth"`)
+	page.do(chromedp.Evaluate[chromedp.Void](`client = null; states = []; why = ""; (async () => {
+		client = await import("/static/js/client/index.js");
+		client.events.addEventListener("ended", ({ detail }) => (why = detail));
+		lobby = new client.Connection({ room: "lobby", way: "subprotocol", onState: (state) => states.push(state), onFrame() {} });
+		lobby.connect();
+	})(); void 0`))
+	page.wait(`states.at(-1)?.name === "closed" && states.at(-1).action === "log in again" && why === ""`)
+
+	desk := app.login(t, "alice")
+	page.wait(`client.login("alice", "` + password + `").then(() => lobby.connect()), true`)
+	page.wait(`states.at(-1).name === "open"`)
+	if r := app.delete(t, "/api/sessions", desk); r.status != http.StatusNoContent {
+		t.Fatalf("end all: %d", r.status)
+	}
+	page.wait(`why !== "" && client.currentSession() === null && states.at(-1).code === 3000`)
+}
+
 func TestBrowserRenewsItsSocket(t *testing.T) {
 	app := newApp(t, shortTokens)
 	alice := newChromium(t, app).device("alice")

@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"example.com/handshake/handlers"
 	"example.com/handshake/handlers/hub"
 )
 
@@ -91,7 +92,11 @@ func TestLanesBeforeTheLogin(t *testing.T) {
 
 // In release the server says nothing of what it saw, and signs nothing that has expired.
 func TestLanesInRelease(t *testing.T) {
-	alice := newChromium(t, newApp(t)).allow("/ws/lane-").device("alice")
+	withoutQuery := func(o *handlers.Options, _ *hub.Options) {
+		o.TokenSources = []string{"header", "subprotocol", "ticket"}
+	}
+	alice := newChromium(t, newApp(t, withoutQuery)).allow("/ws/lane-").device("alice")
+	alice.wait(`$("#way-query").disabled && text("#way-query-hint").startsWith("Closed") && !$("#way-ticket").disabled`)
 	alice.wait(`$("#guest").hidden && $("#saw-note").hidden && !$("#lane-expired")`)
 	alice.click("#run-all")
 	alice.wait(`text("#run-all-status") === "10 lanes done."`)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -26,15 +27,18 @@ type staticFile struct {
 	etag    string
 }
 
-// newPage reads the files. With demo, the page is told that it may show what
-// demo.go is for.
-func newPage(files fs.FS, demo bool) (page, error) {
+// newPage reads the files. The page is told which ways in are open and, with demo,
+// that it may show what demo.go is for.
+func newPage(files fs.FS, ways []string, demo bool) (page, error) {
 	p := page{files: map[string]staticFile{}}
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
 		content, err := fs.ReadFile(files, name)
+		if name == "index.html" {
+			content = bytes.Replace(content, []byte(`data-ways=""`), []byte(`data-ways="`+strings.Join(ways, " ")+`"`), 1)
+		}
 		if demo && name == "index.html" {
 			content = bytes.Replace(content, []byte(`data-demo="off"`), []byte(`data-demo="on"`), 1)
 		}

@@ -51,7 +51,7 @@ func New(db *models.DB, h *hub.Hub, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := newPage(web.Files, o.Demo != nil)
+	pages, err := newPage(web.Files, o.TokenSources, o.Demo != nil)
 	if err != nil {
 		return nil, err
 	}

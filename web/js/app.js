@@ -144,6 +144,7 @@ authForm.addEventListener("submit", async (event) => {
   }
   try {
     await whileBusy($("auth-submit"), registerOrLogin);
+    isGuest = false;
     $("password").value = "";
     showLogin();
   } catch (problem) {
@@ -174,6 +175,7 @@ function showLogin(word = "", focus = "inside-title") {
 
 // A throw-away account: what anybody can do by hand, with a name and a password that nobody needs to remember.
 
+let isGuest = false; // nobody knows the password
 $("guest").hidden = !demo;
 
 $("guest-login").addEventListener("click", async ({ currentTarget }) => {
@@ -186,6 +188,7 @@ $("guest-login").addEventListener("click", async ({ currentTarget }) => {
       await register(username, password);
       await login(username, password);
     });
+    isGuest = true;
     showLogin(`You are ${username}. Nobody knows the password, so nobody can log in to it again.`);
   } catch (problem) {
     $("guest-error").textContent = problem.sentence;
@@ -200,8 +203,8 @@ function randomWord(length) {
 events.addEventListener("ended", ({ detail: why }) => {
   leave();
   setMode("login");
-  $("username").value = $("account-name").textContent;
-  show("auth", "password");
+  $("username").value = isGuest ? "" : $("account-name").textContent;
+  show("auth", isGuest ? "guest-login" : "password");
   notice(why);
 });
 
@@ -220,6 +223,14 @@ $("logout").addEventListener("click", async () => {
 });
 
 // Choose a room
+
+const open = document.documentElement.dataset.ways.split(" ");
+for (const choice of joinForm.elements.way) {
+  if (choice.value === "header" || open.includes(choice.value)) continue; // no page can send the header, and it says so
+  choice.disabled = true;
+  $(`${choice.id}-hint`).textContent = "Closed on this server (WS_TOKEN_SOURCES).";
+}
+if (joinForm.querySelector("[name=way]:checked").disabled) joinForm.querySelector("[name=way]:enabled")?.click();
 
 function roomFromAddress() {
   const room = new URLSearchParams(location.hash.slice(1)).get("room");
