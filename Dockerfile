@@ -11,7 +11,8 @@ FROM scratch
 COPY --from=build /out/handshake /handshake
 COPY --from=build --chown=65532:65532 --chmod=0700 /out/data /data
 USER 65532:65532
-ENV ADDR=:8080 DATABASE_URL=/data/handshake.db GIN_MODE=release
+# SQLite sorts in a file what is too much for its memory, and there is no /tmp.
+ENV ADDR=:8080 DATABASE_URL=/data/handshake.db SQLITE_TMPDIR=/data GIN_MODE=release
 EXPOSE 8080
 VOLUME /data
 ENTRYPOINT ["/handshake"]

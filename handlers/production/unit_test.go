@@ -72,6 +72,9 @@ func TestBackupOfADatabaseInUse(t *testing.T) {
 	if err != nil || len(found) != 1 {
 		t.Fatalf("the copies are %q (%v)", found, err)
 	}
+	if info, err := os.Stat(found[0]); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("who may read the copy: %v (%v)", info.Mode(), err)
+	}
 	var tickets int
 	said := shell(t, folder, "sqlite3 "+found[0]+" 'PRAGMA integrity_check; SELECT count(*) FROM tickets'")
 	if _, err := fmt.Sscanf(said, "ok\n%d", &tickets); err != nil || tickets < 10 || tickets > written {

@@ -14,8 +14,9 @@ import (
 
 // browser is a page of the app, with the console of the developer tools.
 type browser struct {
-	ctx     context.Context
-	console screen
+	ctx      context.Context
+	console  screen
+	compared int // bytes of the console that have been compared
 }
 
 func findChromium() (path string, err error) {
@@ -60,29 +61,30 @@ func (b *browser) hear(event any) {
 	_, _ = b.console.Write([]byte(strings.Join(words, " ") + "\n"))
 }
 
-// inBrowser types the lines up to a comment into the console, and compares what that prints with the comment.
+// inBrowser types each line into the console, and compares what they print with the comment after them.
 func (w *walk) inBrowser(b block) {
 	w.Helper()
-	code := ""
+	shownBefore := true
 	for line := range strings.Lines(b.text) {
-		if shown, ok := strings.CutPrefix(line, "// "); ok {
-			w.evaluate(b, code, shown)
-			code = ""
+		shown, isComment := strings.CutPrefix(line, "// ")
+		if isComment {
+			w.expectPrinted(b, shown)
 		} else {
-			code += line
+			w.enter(line)
 		}
+		shownBefore = isComment
 	}
-	if code != "" {
-		w.Errorf("README.md:%d: this shows nothing:\n%s", b.line, code)
+	if !shownBefore {
+		w.Errorf("README.md:%d: the last line shows nothing", b.line)
 	}
 }
 
-func (w *walk) evaluate(b block, code, shown string) {
+// enter types code into the console and presses Enter.
+func (w *walk) enter(code string) {
 	w.Helper()
 	if w.browser == nil {
 		w.openBrowser()
 	}
-	start := len(w.browser.console.from(0))
 	ctx, cancel := context.WithTimeout(w.browser.ctx, patience)
 	defer cancel()
 	result, err := chromedp.Call(ctx, runtime.Evaluate, runtime.EvaluateParams{Expression: code, ReplMode: new(true), AwaitPromise: new(true)})
@@ -93,7 +95,14 @@ func (w *walk) evaluate(b block, code, shown string) {
 		message, _, _ := strings.Cut(thrown.Exception.Description, "\n") // without the stack
 		_, _ = w.browser.console.Write([]byte(message + "\n"))
 	}
-	if !eventually(patience/6, func() bool { return matches(shown, w.browser.console.from(start)) }) {
-		w.Fatalf("README.md:%d: the console prints\n%s\nand the README has\n%s", b.line, w.browser.console.from(start), shown)
+}
+
+// expectPrinted compares what the console has printed since the last time.
+func (w *walk) expectPrinted(b block, shown string) {
+	w.Helper()
+	printed := func() string { return w.browser.console.from(w.browser.compared) }
+	if !eventually(patience/6, func() bool { return matches(shown, printed()) }) {
+		w.Fatalf("README.md:%d: the console prints\n%s\nand the README has\n%s", b.line, printed(), shown)
 	}
+	w.browser.compared += len(printed())
 }

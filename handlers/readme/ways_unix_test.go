@@ -45,10 +45,11 @@ func (w *walk) waysInBrowser(b block) {
 		count++
 		jwt := w.jwt()
 		known := fmt.Sprintf("const url = %q, jwt = %q, ticket = %q", "ws://"+w.address+"/ws/table", jwt, w.call("/api/tickets", jwt, `{"room":"table"}`)["ticket"])
-		w.evaluate(b, fmt.Sprintf(`{ %s
+		w.enter(fmt.Sprintf(`{ %s
 			const socket = %s
 			socket.onopen = () => console.log("open")
-			socket.onclose = ({ code }) => console.log("closed", code) }`, known, code), "open")
+			socket.onclose = ({ code }) => console.log("closed", code) }`, known, code))
+		w.expectPrinted(b, "open")
 	}
 	if count != 3 {
 		w.Errorf("there are %d ways for a browser", count)
