@@ -904,6 +904,14 @@ func TestLimitsAreThoseOfTheSettings(t *testing.T) {
 	}
 }
 
+func TestWhoListensOnEveryAddressIsAtHomeOnLocalhost(t *testing.T) {
+	for addr, host := range map[string]string{":80": "localhost", "0.0.0.0:80": "localhost", "[::]:80": "localhost", "127.0.0.1:80": "127.0.0.1", "vm:80": "vm"} {
+		if got := displayHost(addr); got != host {
+			t.Errorf("%s is shown as %s, want %s", addr, got, host)
+		}
+	}
+}
+
 // A browser writes a host in one way, and does not name the port of http.
 func TestListeningAddressIsNamedAsBrowsersDo(t *testing.T) {
 	for listening, public := range map[string]string{

@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"net"
@@ -359,7 +360,7 @@ func TestFaultEndsItsConnectionAlone(t *testing.T) {
 		o.Now = func() time.Time {
 			select {
 			case <-faulty:
-				panic("the clock fell off the wall")
+				panic("the clock fell into the sea")
 			default:
 				return now()
 			}
@@ -371,6 +372,9 @@ func TestFaultEndsItsConnectionAlone(t *testing.T) {
 	s.send(t, frame{"type": "message", "text": "hello"})
 	s.expectClose(t, hub.InternalError)
 	other.echo(t)
+	if log := logged.bytes(); !bytes.Contains(log, []byte("the clock fell into the sea")) || !bytes.Contains(log, []byte("frames_test.go")) {
+		t.Error("the log has no cause and stack")
+	}
 }
 
 // The read limit counts what is on the wire. Compressed, a little of that can fill the memory.

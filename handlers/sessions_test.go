@@ -2,6 +2,8 @@ package handlers_test
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -87,6 +89,24 @@ func TestAnothersSessionIsNotFound(t *testing.T) {
 	}
 	if r := app.get(t, "/api/me", alice.Token); r.status != http.StatusOK {
 		t.Error("it was ended all the same")
+	}
+}
+
+// A client chooses it, so it is cut, and in no letter's middle.
+func TestLongUserAgentIsCut(t *testing.T) {
+	app := newApp(t)
+	app.login(t, "alice")
+	request := app.request(t, http.MethodPost, "/api/login", "", strings.NewReader(`{"username":"alice","password":"`+password+`"}`))
+	request.Header.Set("User-Agent", "x"+strings.Repeat("é", 1000))
+	var l login
+	app.do(t, request).into(t, &l)
+	secrets.add(l.Token)
+	agents := []string{}
+	for _, session := range app.sessions(t, l) {
+		agents = append(agents, session.UserAgent)
+	}
+	if want := "x" + strings.Repeat("é", 127); !slices.Contains(agents, want) {
+		t.Errorf("the agents are %q, want %q among them", agents, want)
 	}
 }
 

@@ -108,7 +108,7 @@ func TestApplyBringsAnEmptyDatabaseUpToDate(t *testing.T) {
 		if !slices.Equal(applied, want) {
 			t.Errorf("applied were %q, want %q", applied, want)
 		}
-		for _, table := range []string{"users", "sessions", "tokens", "tickets"} {
+		for _, table := range []string{"users", "sessions", "tokens", "tickets", "login_attempts"} {
 			if n := column(t, db, "SELECT count(*) FROM "+table); !slices.Equal(n, []string{"0"}) {
 				t.Errorf("%s has %q rows, want none", table, n)
 			}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"example.com/handshake/handlers/hub"
 )
 
@@ -54,4 +56,35 @@ func TestHalfClosedClientThatReadsNothingIsLetGo(t *testing.T) {
 			t.Fatal("the connection is still there")
 		}
 	}
+}
+
+// Who has a seat when the shutdown begins is let in, and told like everybody else.
+func TestHandshakeDuringAShutdownIsTold(t *testing.T) {
+	h := hub.New(hub.Options{Connections: 1, ConnectionsPerUser: 1, Now: time.Now})
+	if err := h.Reserve("alice"); err != nil {
+		t.Fatal(err)
+	}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		h.Shutdown(t.Context())
+	}()
+	for !errors.Is(h.HasSeat("bob"), hub.ErrShutDown) {
+		time.Sleep(time.Millisecond)
+	}
+	alice := joinSeated(t, h, "alice")
+	for {
+		opcode, payload, err := alice.next(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if opcode == websocket.CloseMessage {
+			if string(payload) != "\x03\xe9shutting down" {
+				t.Errorf("closed with %q", payload)
+			}
+			break
+		}
+	}
+	_ = alice.out.Close()
+	<-gone
 }

@@ -62,14 +62,20 @@ func (h hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // joinByPipe opens a connection to the lobby, with hours to live.
 func joinByPipe(t *testing.T, h *hub.Hub, user string) *pipeClient {
 	t.Helper()
+	if err := h.Reserve(user); err != nil {
+		t.Fatal(err)
+	}
+	return joinSeated(t, h, user)
+}
+
+// joinSeated is for one who has a seat.
+func joinSeated(t *testing.T, h *hub.Hub, user string) *pipeClient {
+	t.Helper()
 	clientIn, serverOut := net.Pipe()
 	serverIn, clientOut := net.Pipe()
 	client := &pipeClient{bufio.NewReader(clientIn), clientIn, clientOut}
 	t.Cleanup(func() { _, _ = clientIn.Close(), clientOut.Close() })
 
-	if err := h.Reserve(user); err != nil {
-		t.Fatal(err)
-	}
 	joined := make(chan error, 1)
 	go func() { joined <- joinOver(h, serverEnd{serverIn, serverOut}, user) }()
 	response, err := http.ReadResponse(client.Reader, nil)
@@ -82,7 +88,7 @@ func joinByPipe(t *testing.T, h *hub.Hub, user string) *pipeClient {
 	return client
 }
 
-// joinOver is one who has a seat, and a connection.
+// joinOver is for one who has a seat, and a connection.
 func joinOver(h *hub.Hub, conn net.Conn, user string) error {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header = http.Header{
