@@ -95,10 +95,17 @@ func (c *contract) hold(t testing.TB, operation string, r reply) {
 	for name := range headers {
 		header, place := c.object(slices.Concat(place, []string{"headers", name})...)
 		value := r.header.Get(name)
-		if value == "" && header["required"] == true {
-			t.Errorf("%s: %d without %s", operation, r.status, name)
+		if value == "" {
+			if header["required"] == true {
+				t.Errorf("%s: %d without %s", operation, r.status, name)
+			}
 		} else if err := c.validate(value, append(place, "schema")...); err != nil {
 			t.Errorf("%s: %d: %s: %v", operation, r.status, name, err)
+		}
+	}
+	for _, name := range []string{"WWW-Authenticate", "Retry-After"} {
+		if r.header.Get(name) != "" && headers[name] == nil {
+			t.Errorf("%s: %d has %s, of which the contract says nothing", operation, r.status, name)
 		}
 	}
 	c.holdBody(t, operation, response, place, r)
