@@ -104,7 +104,7 @@ func (c *contract) hold(t testing.TB, operation string, r reply) {
 		}
 	}
 	for _, name := range []string{"WWW-Authenticate", "Retry-After"} {
-		if r.header.Get(name) != "" && headers[name] == nil {
+		if r.header.Get(name) != "" && headers[name] == nil && at[4] != "default" {
 			t.Errorf("%s: %d has %s, of which the contract says nothing", operation, r.status, name)
 		}
 	}
