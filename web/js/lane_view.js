@@ -50,8 +50,14 @@ function newCard(lane) {
   return card;
 }
 
-async function runOne(lane, card) {
-  if (card.querySelector("button").getAttribute("aria-busy")) return; // it runs already
+const running = new Map(); // lane → its run under way, so that there is never a second one
+
+function runOne(lane, card) {
+  if (!running.has(lane)) running.set(lane, tryOut(lane, card).finally(() => running.delete(lane)));
+  return running.get(lane);
+}
+
+async function tryOut(lane, card) {
   const verdict = card.querySelector(".verdict");
   verdict.textContent = "";
   card.dataset.kind = "";

@@ -48,6 +48,7 @@ export class Connection {
     this.onState({ name: "connecting", refreshing: this.#tokenIsUsedUp });
 
     let address, token;
+    const login = currentSession()?.id;
     try {
       if (this.#tokenIsUsedUp) await refresh();
       this.#tokenIsUsedUp = false;
@@ -71,7 +72,12 @@ export class Connection {
     };
     socket.onclose = async ({ code, reason }) => {
       if (stale()) return;
-      if (openedAt) return this.#closed(code, reason, Date.now() - openedAt);
+      if (openedAt) {
+        this.#closed(code, reason, Date.now() - openedAt);
+        // Another login may have followed on this page, and that one goes on.
+        if (actionFor(code, reason) === "log in again" && currentSession()?.id === login) end(meaningOf(code, reason));
+        return;
+      }
       const problem = await askWhy(address.url, this.way, token);
       if (!stale()) this.#refused(problem, code);
     };
@@ -124,7 +130,6 @@ export class Connection {
     if (!state.action.endsWith("reconnect")) {
       this.#riddles = 0;
       this.onState({ name: "closed", ...state });
-      if (state.action === "log in again") end(meaningOf(state.code, state.reason));
       return;
     }
     if (state.action.startsWith("refresh")) this.#tokenIsUsedUp = true;
